@@ -1,0 +1,93 @@
+/** The kinds that the operator reads and writes, and their paths in the Kubernetes API. */
+import type { Image } from './generated/image.ts';
+import type { ImageStream } from './generated/image-stream.ts';
+import type { ImageStreamTag } from './generated/image-stream-tag.ts';
+import type { ObjectMeta } from './objects.ts';
+
+/** What every object has. */
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** A kind as the API server serves it. `T` is the shape of its objects. */
+export interface Resource<T extends KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Only for the compiler: ties the descriptor to its shape. */
+  readonly shape?: T;
+}
+
+/** The API group of image streams. */
+export const imageGroup = 'image.openshift.io';
+
+/**
+ * The version that the operator speaks. People and tools use `v1`, which the API face may take over; `v1crd` always
+ * is the custom resource itself.
+ */
+export const storedVersion = 'v1crd';
+
+const image = { group: imageGroup, version: storedVersion } as const;
+
+/** ImageStreams. */
+export const imageStreams: Resource<ImageStream> = {
+  ...image,
+  kind: 'ImageStream',
+  plural: 'imagestreams',
+  namespaced: true,
+};
+
+/** ImageStreamTags. */
+export const imageStreamTags: Resource<ImageStreamTag> = {
+  ...image,
+  kind: 'ImageStreamTag',
+  plural: 'imagestreamtags',
+  namespaced: true,
+};
+
+/** Images. */
+export const images: Resource<Image> = { ...image, kind: 'Image', plural: 'images', namespaced: false };
+
+/** A core/v1 Event, as far as it is written. */
+export interface KubeEvent extends KubeObject {
+  readonly count?: number;
+  readonly lastTimestamp?: string;
+}
+
+/** Events of the core group: what `kubectl describe` shows. */
+export const events: Resource<KubeEvent> = {
+  group: '',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  namespaced: true,
+};
+
+/** `group/version`, or the bare version for the core group. */
+export function apiVersionOf(resource: Resource<KubeObject>): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** Where in a resource a request goes. */
+export interface ResourcePlace {
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+  readonly subresource?: 'status';
+}
+
+/** Path of a collection or object, percent-encoded. */
+export function resourcePath(resource: Resource<KubeObject>, place: ResourcePlace): string {
+  const root = resource.group === '' ? '/api' : `/apis/${resource.group}`;
+  const namespace =
+    resource.namespaced && place.namespace !== undefined
+      ? `/namespaces/${encodeURIComponent(place.namespace)}`
+      : '';
+  const name = place.name === undefined ? '' : `/${encodeURIComponent(place.name)}`;
+  const subresource = place.subresource === undefined ? '' : `/${place.subresource}`;
+  return `${root}/${resource.version}${namespace}/${resource.plural}${name}${subresource}`;
+}

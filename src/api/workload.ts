@@ -1,0 +1,28 @@
+/** What the operator keeps of a workload: only what a trigger needs, so that tens of thousands fit into memory. */
+
+/** A container's name and image; an image may be a placeholder such as one blank. */
+export interface ContainerImage {
+  readonly name: string;
+  readonly image: string;
+}
+
+/** The two lists of a pod spec that triggers can address. */
+export type ContainerList = 'containers' | 'initContainers';
+
+/** A workload with a trigger annotation. */
+export interface TriggeredWorkload {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** The annotation's text as it is on the object. */
+  readonly triggers: string;
+  /** Dotted path of the pod spec in the object, for example `spec.template.spec`. */
+  readonly podSpecPath: string;
+  readonly containers: readonly ContainerImage[];
+  readonly initContainers: readonly ContainerImage[];
+  /** Images that the operator's field manager owns by an earlier apply, as `list/name`. */
+  readonly ownedImages: readonly string[];
+}

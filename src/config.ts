@@ -1,0 +1,187 @@
+/** The operator's settings: one table of flags, environment variables and defaults, and its help text. */
+import { parseArgs } from 'node:util';
+import type { ImportMode } from './domain/import-plan.ts';
+import { type LogLevel, logLevels } from './observability/logger.ts';
+
+/** All settings, checked. */
+export interface Config {
+  /** Path of a kubeconfig; undefined means KUBECONFIG, ~/.kube/config, or the pod's service account. */
+  readonly kubeconfig: string | undefined;
+  readonly healthHost: string;
+  /** 0 lets the system choose. */
+  readonly healthPort: number;
+  readonly logLevel: LogLevel;
+  readonly importMode: ImportMode;
+  readonly historyLimit: number;
+  readonly importConcurrency: number;
+  readonly triggerConcurrency: number;
+}
+
+/** A setting: how it is given, what it means, how its text becomes a value. `parse` throws a sentence. */
+export interface Setting<T> {
+  readonly flag: string;
+  readonly env: string;
+  /** As a person would write it; undefined when the setting may be absent. */
+  readonly fallback: string | undefined;
+  readonly help: string;
+  readonly parse: (text: string) => T;
+}
+
+/** The table; the README shows the same one, and a test compares them. */
+export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[K], undefined>> } = {
+  kubeconfig: {
+    flag: 'kubeconfig',
+    env: 'IMAGESTREAM_KUBECONFIG',
+    fallback: undefined,
+    help: 'kubeconfig file; without it KUBECONFIG, ~/.kube/config, or the service account of the pod',
+    parse: (text) => text,
+  },
+  healthHost: {
+    flag: 'health-host',
+    env: 'IMAGESTREAM_HEALTH_HOST',
+    fallback: '0.0.0.0',
+    help: 'address on which /livez, /readyz and /metrics are served',
+    parse: (text) => text,
+  },
+  healthPort: {
+    flag: 'health-port',
+    env: 'IMAGESTREAM_HEALTH_PORT',
+    fallback: '8080',
+    help: 'port of /livez, /readyz and /metrics; 0 picks a free one',
+    parse: (text) => integer(text, 0, 65_535),
+  },
+  logLevel: {
+    flag: 'log-level',
+    env: 'IMAGESTREAM_LOG_LEVEL',
+    fallback: 'info',
+    help: `least level that is logged: ${logLevels.join(', ')}`,
+    parse: (text) => oneOf(text, logLevels),
+  },
+  importMode: {
+    flag: 'import-mode',
+    env: 'IMAGESTREAM_IMPORT_MODE',
+    fallback: 'Legacy',
+    help: 'for tags without importPolicy.importMode: Legacy keeps one platform of an index, PreserveOriginal the index',
+    parse: (text) => oneOf(text, ['Legacy', 'PreserveOriginal'] as const),
+  },
+  historyLimit: {
+    flag: 'history-limit',
+    env: 'IMAGESTREAM_HISTORY_LIMIT',
+    fallback: '50',
+    help: 'history items that a tag keeps, newest first',
+    parse: (text) => integer(text, 1, 1_000),
+  },
+  importConcurrency: {
+    flag: 'import-concurrency',
+    env: 'IMAGESTREAM_IMPORT_CONCURRENCY',
+    fallback: '50',
+    help: 'streams that are imported at the same time',
+    parse: (text) => integer(text, 1, 1_000),
+  },
+  triggerConcurrency: {
+    flag: 'trigger-concurrency',
+    env: 'IMAGESTREAM_TRIGGER_CONCURRENCY',
+    fallback: '16',
+    help: 'workloads that are patched at the same time',
+    parse: (text) => integer(text, 1, 1_000),
+  },
+};
+
+/** What the command line asks for. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly config: Config }
+  | { readonly kind: 'help'; readonly text: string }
+  /** All faults at once, a sentence each. */
+  | { readonly kind: 'invalid'; readonly faults: readonly string[] };
+
+/** Reads the settings: a flag wins over its environment variable, that over the default. */
+export function parseInvocation(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Invocation {
+  const table = Object.entries(settings) as [keyof Config, Setting<unknown>][];
+  const faults: string[] = [];
+  const flags = parseFlags(
+    args,
+    table.map(([, { flag }]) => flag),
+    faults,
+  );
+  if (flags['help'] === true) return { kind: 'help', text: helpText() };
+  const values: Partial<Record<keyof Config, unknown>> = {};
+  for (const [key, setting] of table) {
+    const given = flags[setting.flag];
+    const text = typeof given === 'string' ? given : (env[setting.env] ?? setting.fallback);
+    try {
+      values[key] = text === undefined ? undefined : setting.parse(text);
+    } catch (error) {
+      const name = typeof given === 'string' ? `--${setting.flag}` : setting.env;
+      faults.push(`${name}: ${(error as Error).message}, not ${JSON.stringify(text)}`);
+    }
+  }
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('IMAGESTREAM_') && !table.some(([, { env: known }]) => known === name)) {
+      faults.push(`${name}: there is no such setting`);
+    }
+  }
+  return faults.length > 0
+    ? { kind: 'invalid', faults }
+    : { kind: 'run', config: values as unknown as Config };
+}
+
+/** What `--help` prints. */
+export function helpText(): string {
+  const lines = Object.values(settings).map(({ flag, env, fallback, help }) => {
+    const given = fallback === undefined ? '' : ` (default ${fallback})`;
+    return `  --${flag} VALUE\n      ${help}${given}\n      environment: ${env}`;
+  });
+  return `imagestream-operator: OpenShift's image streams on any Kubernetes
+
+usage: npm start -- [flags]        in a checkout
+       imagestream-operator [flags] in the container image
+
+Watches ImageStreams, imports their tags and keeps workloads with the annotation
+image.openshift.io/triggers on the images that the tags stand for. The custom
+resource definitions must be there: kubectl apply --server-side -f crds/
+
+${lines.join('\n')}
+  --help
+      this text
+`;
+}
+
+function parseFlags(
+  args: readonly string[],
+  known: readonly string[],
+  faults: string[],
+): Readonly<Record<string, string | boolean | undefined>> {
+  const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    strict: false,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind === 'positional') faults.push(`${token.value}: there are no arguments, only flags`);
+    if (token.kind !== 'option') continue;
+    if (token.name !== 'help' && !known.includes(token.name))
+      faults.push(`${token.rawName}: there is no such flag; see --help`);
+    else if (token.name !== 'help' && token.value === undefined)
+      faults.push(`${token.rawName}: a value is missing`);
+  }
+  return values;
+}
+
+function integer(text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+    throw new Error(`must be a whole number from ${min} to ${max}`);
+  }
+  return value;
+}
+
+function oneOf<T extends string>(text: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === text);
+  if (found === undefined) throw new Error(`must be one of ${allowed.join(', ')}`);
+  return found;
+}

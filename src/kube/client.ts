@@ -1,0 +1,150 @@
+/** Typed reads and writes over a {@link Resource}: JSON in, JSON out, refusals as {@link KubeApiError}. */
+import type { Dispatcher } from 'undici';
+import { fieldManager } from '../api/annotations.ts';
+import { parseJsonObject, textOf } from '../api/json.ts';
+import { type KubeObject, type Resource, type ResourcePlace, resourcePath } from '../api/resources.ts';
+import { readBounded } from '../runtime/bounded-body.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import { KubeApiError } from './errors.ts';
+import type { KubeRequest, KubeTransport } from './transport.ts';
+
+/** A page of a list. */
+export interface ListPage<T> {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly T[];
+}
+
+/** How a patch document is meant. */
+export type PatchType = 'merge' | 'apply';
+
+const patchContentTypes: Readonly<Record<PatchType, string>> = {
+  merge: 'application/merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+/** Options of {@link KubeClient}. */
+export interface KubeClientOptions {
+  readonly transport: KubeTransport;
+  readonly clock: Clock;
+  /** Called with each request that is sent, for the metrics. */
+  readonly onRequest?: (method: string, status: number) => void;
+}
+
+/** One call, with its waiting for a busy server, ends by this time. */
+const callMs = 60_000;
+/** A list page of 500 objects of the largest size that etcd takes would be 750 MB; real pages are a few. */
+const maxBodyBytes = 256 * 1024 * 1024;
+const maxErrorBytes = 64 * 1024;
+/** 429 means that the server did nothing: asking again is safe for every method. */
+const maxBusyRetries = 8;
+const maxBusyWaitMs = 5_000;
+
+/** The API server as the controllers see it. */
+export class KubeClient {
+  readonly #transport: KubeTransport;
+  readonly #clock: Clock;
+  readonly #onRequest: (method: string, status: number) => void;
+
+  constructor(options: KubeClientOptions) {
+    this.#transport = options.transport;
+    this.#clock = options.clock;
+    this.#onRequest = options.onRequest ?? (() => undefined);
+  }
+
+  /** Reads an object. Throws {@link KubeApiError} (404 when it is not there). */
+  async get<T extends KubeObject>(
+    resource: Resource<T>,
+    place: ResourcePlace,
+    signal: AbortSignal,
+  ): Promise<T> {
+    return this.#json<T>({ method: 'GET', path: resourcePath(resource, place), signal });
+  }
+
+  /** Reads a document outside the resources, for example discovery. */
+  async getPath<T>(path: string, signal: AbortSignal): Promise<T> {
+    return this.#json<T>({ method: 'GET', path, signal });
+  }
+
+  /** Reads one page of a collection of all namespaces. */
+  async listPage<T extends KubeObject>(
+    resource: Resource<T>,
+    page: { limit: number; continue?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<ListPage<T>> {
+    const query = { limit: String(page.limit), ...(page.continue ? { continue: page.continue } : {}) };
+    return this.#json<ListPage<T>>({ method: 'GET', path: resourcePath(resource, {}), query, signal });
+  }
+
+  /** Creates an object; its place is read from its metadata. */
+  async create<T extends KubeObject>(resource: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
+    const path = resourcePath(resource, { namespace: object.metadata.namespace });
+    return this.#json<T>({
+      method: 'POST',
+      path,
+      query: { fieldManager },
+      body: JSON.stringify(object),
+      signal,
+    });
+  }
+
+  /**
+   * Patches an object or its status. With `metadata.uid` and `metadata.resourceVersion` in the document
+   * the server answers 409 when the object is another one by now; an apply then never re-creates it.
+   */
+  async patch<T extends KubeObject>(
+    resource: Resource<T>,
+    place: ResourcePlace,
+    patch: { type: PatchType; document: unknown },
+    signal: AbortSignal,
+  ): Promise<T> {
+    return this.#json<T>({
+      method: 'PATCH',
+      path: resourcePath(resource, place),
+      query: { fieldManager, ...(patch.type === 'apply' ? { force: 'true' } : {}) },
+      body: JSON.stringify(patch.document),
+      contentType: patchContentTypes[patch.type],
+      signal,
+    });
+  }
+
+  /** Opens a watch; the body is one JSON document a line. Throws {@link KubeApiError} when it is refused. */
+  async watch(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const options: KubeRequest = { method: 'GET', path, query, watch: true, signal };
+    const response = await this.#transport.send(options);
+    if (response.statusCode === 200) return response;
+    throw await toError(options, response);
+  }
+
+  async #json<T>(options: KubeRequest): Promise<T> {
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(callMs)]);
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#transport.send({ ...options, signal });
+      this.#onRequest(options.method, response.statusCode);
+      if (response.statusCode >= 200 && response.statusCode < 300) {
+        return JSON.parse((await readBounded(response.body, maxBodyBytes)).toString()) as T;
+      }
+      const error = await toError(options, response);
+      if (error.status !== 429 || attempt > maxBusyRetries) throw error;
+      await sleep(this.#clock, Math.min(error.retryAfterMs ?? 1_000, maxBusyWaitMs), signal);
+      signal.throwIfAborted();
+    }
+  }
+}
+
+async function toError(options: KubeRequest, response: Dispatcher.ResponseData): Promise<KubeApiError> {
+  const text = await readBounded(response.body, maxErrorBytes).then(String, () => '');
+  const status = parseJsonObject(text) ?? {};
+  const retryAfter = Number(response.headers['retry-after']);
+  return new KubeApiError({
+    method: options.method,
+    path: options.path,
+    status: response.statusCode,
+    reason: textOf(status['reason']) ?? '',
+    message: textOf(status['message']) ?? text.slice(0, 512),
+    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+  });
+}

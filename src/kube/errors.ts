@@ -1,0 +1,41 @@
+/** Refusals of the API server, converted once at the boundary. */
+
+/** The API server answered with an error status. */
+export class KubeApiError extends Error {
+  /** HTTP status. */
+  readonly status: number;
+  /** Machine-readable reason of the `Status` object, for example `Conflict`; empty when the answer was no Status. */
+  readonly reason: string;
+  /** How long the server wants to be left alone, in milliseconds; undefined when it did not say. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(facts: {
+    method: string;
+    path: string;
+    status: number;
+    reason: string;
+    message: string;
+    retryAfterMs: number | undefined;
+  }) {
+    super(`${facts.method} ${facts.path}: ${facts.status} ${facts.message}`);
+    this.name = 'KubeApiError';
+    this.status = facts.status;
+    this.reason = facts.reason;
+    this.retryAfterMs = facts.retryAfterMs;
+  }
+}
+
+/** The object, or the whole resource, is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof KubeApiError && error.status === 404;
+}
+
+/** The object changed since it was read, is another one by now, or exists already. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof KubeApiError && error.status === 409;
+}
+
+/** The watch position or list continuation is too old: list again. */
+export function isGone(error: unknown): boolean {
+  return error instanceof KubeApiError && error.status === 410;
+}

@@ -1,0 +1,159 @@
+/**
+ * Keeps a {@link Store} equal to a collection of the API server: list, then watch, for as long as the
+ * process lives. It never gives up, never spins and loses no event (ADR 0003: the library's informer does).
+ */
+import type { Logger } from 'pino';
+import { textOf, valueAt } from '../api/json.ts';
+import { type KubeObject, type Resource, resourcePath } from '../api/resources.ts';
+import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { KubeClient } from './client.ts';
+import { isGone, KubeApiError } from './errors.ts';
+import { objectKey, type Store } from './store.ts';
+import { type WatchEvent, watchEvents } from './watch-stream.ts';
+
+/** Options of {@link Reflector}. `T` is what the API server sends, `S` what is kept of it. */
+export interface ReflectorOptions<T extends KubeObject, S> {
+  readonly client: KubeClient;
+  readonly resource: Resource<T>;
+  readonly store: Store<S>;
+  /** What to keep of an object; undefined keeps nothing. Must not throw. */
+  readonly keep: (object: T) => S | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Called for each list, watch and failure, for the metrics. */
+  readonly onEvent?: (event: 'list' | 'watch' | 'failure') => void;
+  /** Objects of one list page; 500 when not given. */
+  readonly pageSize?: number;
+}
+
+/** A watch that ends earlier than this counts as a failure, so that a server which closes at once is not hammered. */
+const shortWatchMs = 5_000;
+/** Bookmarks come about every minute; a connection silent for longer than this is dead. */
+const silentWatchMs = 150_000;
+/** The server ends a watch after about this time; spread over replicas and kinds by the hash of the path. */
+const watchSeconds = 300;
+const backoff: BackoffPolicy = { baseMs: 500, maxMs: 30_000 };
+
+/** Lists and watches one collection until its signal is aborted. */
+export class Reflector<T extends KubeObject, S> {
+  readonly #options: ReflectorOptions<T, S>;
+  readonly #path: string;
+  readonly #synced = Promise.withResolvers<void>();
+  #hasSynced = false;
+  #resourceVersion: string | undefined;
+
+  constructor(options: ReflectorOptions<T, S>) {
+    this.#options = options;
+    this.#path = resourcePath(options.resource, {});
+  }
+
+  /** Resolves when the first list is in the store. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** True from the first complete list on. */
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
+  /** Runs until the signal is aborted; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, onEvent } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const startedAt = clock.now();
+      let retryAfterMs = 0;
+      try {
+        if (this.#resourceVersion === undefined) await this.#list(signal);
+        await this.#watch(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        onEvent?.('failure');
+        if (isGone(error)) this.#resourceVersion = undefined;
+        if (error instanceof KubeApiError) retryAfterMs = error.retryAfterMs ?? 0;
+        log.warn({ err: error, path: this.#path }, 'list and watch interrupted');
+      }
+      if (signal.aborted) return;
+      failures = clock.now() - startedAt < shortWatchMs ? failures + 1 : 0;
+      if (failures > 0)
+        await sleep(clock, Math.max(backoffMs(backoff, failures, this.#path), retryAfterMs), signal);
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, resource, store, pageSize, onEvent } = this.#options;
+    const seen = new Set<string>();
+    let next: string | undefined;
+    let resourceVersion: string;
+    do {
+      const page = await client.listPage(resource, { limit: pageSize ?? 500, continue: next }, signal);
+      for (const object of page.items) seen.add(this.#put(object));
+      next = page.metadata.continue;
+      resourceVersion = page.metadata.resourceVersion;
+    } while (next !== undefined && next !== '');
+    for (const key of store.keys()) if (!seen.has(key)) store.delete(key);
+    this.#resourceVersion = resourceVersion;
+    onEvent?.('list');
+    this.#hasSynced = true;
+    this.#synced.resolve();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, clock, onEvent } = this.#options;
+    const silence = new AbortController();
+    const giveUp = (): void =>
+      silence.abort(new Error(`no bytes from the watch for ${silentWatchMs / 1000} s`));
+    let cancel = clock.setTimer(silentWatchMs, giveUp);
+    const heard = (): void => {
+      cancel();
+      cancel = clock.setTimer(silentWatchMs, giveUp);
+    };
+    try {
+      const query = {
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion: this.#resourceVersion ?? '',
+        timeoutSeconds: String(watchSeconds),
+      };
+      const response = await client.watch(this.#path, query, AbortSignal.any([signal, silence.signal]));
+      onEvent?.('watch');
+      for await (const event of watchEvents(response.body, heard)) this.#apply(event);
+    } finally {
+      cancel();
+    }
+  }
+
+  #apply(event: WatchEvent): void {
+    if (event.type === 'ERROR') throw statusError(this.#path, event.object);
+    const object = event.object as T;
+    if (event.type === 'DELETED') {
+      this.#options.store.delete(objectKey(object.metadata.namespace, object.metadata.name ?? ''));
+    } else if (event.type !== 'BOOKMARK') {
+      this.#put(object);
+    }
+    this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
+  }
+
+  #put(object: T): string {
+    const { keep, store } = this.#options;
+    const key = objectKey(object.metadata.namespace, object.metadata.name ?? '');
+    const kept = keep(object);
+    if (kept === undefined) store.delete(key);
+    else store.put(key, kept);
+    return key;
+  }
+}
+
+function statusError(path: string, status: unknown): KubeApiError {
+  const code = valueAt(status, ['code']);
+  return new KubeApiError({
+    method: 'WATCH',
+    path,
+    status: typeof code === 'number' ? code : 500,
+    reason: textOf(valueAt(status, ['reason'])) ?? '',
+    message: textOf(valueAt(status, ['message'])) ?? 'the watch ended with an error',
+    retryAfterMs: undefined,
+  });
+}

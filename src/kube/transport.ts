@@ -1,0 +1,143 @@
+/**
+ * Requests to the API server over two long-lived connection pools.
+ *
+ * `@kubernetes/client-node` loads the kubeconfig and makes the credentials; its own calls open a new
+ * connection each (measured), so the sending is ours: ADR 0002.
+ */
+import { createHash } from 'node:crypto';
+import type { RequestOptions } from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { Agent, type Dispatcher, request } from 'undici';
+
+/** One request; `path` starts with a slash and is encoded. */
+export interface KubeRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly signal: AbortSignal;
+  /** A watch gets a connection of its own and no limit on the time between two events. */
+  readonly watch?: boolean;
+}
+
+/** Settings of {@link KubeTransport.load}. */
+export interface KubeTransportOptions {
+  /** Path of a kubeconfig file; undefined means KUBECONFIG, ~/.kube/config, or the pod's service account. */
+  readonly kubeconfig?: string | undefined;
+  /** Value of the User-Agent header. */
+  readonly userAgent: string;
+}
+
+/** Credentials and certificates are read again after this time: they rotate on disk. */
+const refreshMs = 10_000;
+const connectMs = 10_000;
+const headersMs = 30_000;
+
+interface Pools {
+  readonly identity: string;
+  readonly calls: Agent;
+  readonly watches: Agent;
+}
+
+/** Sends requests with fresh credentials; reconnects with new certificates when they change. */
+export class KubeTransport {
+  readonly #config: KubeConfig;
+  readonly #server: string;
+  readonly #userAgent: string;
+  #pools: Pools | undefined;
+  #headers: Record<string, string> = {};
+  #refreshed: { at: number; done: Promise<Pools> } | undefined;
+
+  private constructor(config: KubeConfig, server: string, userAgent: string) {
+    this.#config = config;
+    this.#server = server;
+    this.#userAgent = userAgent;
+  }
+
+  /** Loads the kubeconfig. Throws when there is none or it names no cluster. */
+  static load(options: KubeTransportOptions): KubeTransport {
+    const config = new KubeConfig();
+    if (options.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(options.kubeconfig);
+    const server = config.getCurrentCluster()?.server;
+    if (server === undefined) {
+      throw new Error(
+        'The kubeconfig has no current context with a cluster: choose one with kubectl config use-context.',
+      );
+    }
+    return new KubeTransport(config, server.replace(/\/+$/, ''), options.userAgent);
+  }
+
+  /** The API server's address, for messages. */
+  get server(): string {
+    return this.#server;
+  }
+
+  /** Sends one request. The caller must read or destroy the body. Rejects on transport failures only. */
+  async send(options: KubeRequest): Promise<Dispatcher.ResponseData> {
+    const pools = await this.#currentPools();
+    const url = new URL(this.#server + options.path);
+    for (const [key, value] of Object.entries(options.query ?? {})) url.searchParams.set(key, value);
+    return request(url, {
+      method: options.method,
+      dispatcher: options.watch === true ? pools.watches : pools.calls,
+      signal: options.signal,
+      headers: {
+        ...this.#headers,
+        accept: 'application/json',
+        'user-agent': this.#userAgent,
+        ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
+      },
+      body: options.body ?? null,
+    });
+  }
+
+  /** Drops all connections; requests under way fail. */
+  async close(): Promise<void> {
+    await Promise.all([this.#pools?.calls.destroy(), this.#pools?.watches.destroy()]);
+  }
+
+  /** Credentials are made by at most one call at a time, and only every {@link refreshMs}. */
+  #currentPools(): Promise<Pools> {
+    const now = Date.now();
+    if (this.#refreshed === undefined || now - this.#refreshed.at > refreshMs) {
+      const done = this.#refresh();
+      this.#refreshed = { at: now, done };
+      done.catch(() => {
+        this.#refreshed = undefined;
+      });
+    }
+    return this.#refreshed.done;
+  }
+
+  async #refresh(): Promise<Pools> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    this.#headers = Object.fromEntries(
+      Object.entries(options.headers ?? {}).map(([key, value]) => [key, String(value)]),
+    );
+    if (typeof options.auth === 'string') {
+      this.#headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    }
+    const { ca, cert, key, servername, rejectUnauthorized } = options;
+    const tls = Object.fromEntries(
+      Object.entries({ ca, cert, key, servername, rejectUnauthorized }).filter(
+        ([, value]) => value !== undefined,
+      ),
+    );
+    const identity = createHash('sha256').update(JSON.stringify(tls)).digest('base64');
+    if (this.#pools?.identity === identity) return this.#pools;
+    const old = this.#pools;
+    const shared = { allowH2: false, headersTimeout: headersMs, connect: { ...tls, timeout: connectMs } };
+    this.#pools = {
+      identity,
+      calls: new Agent({ ...shared, connections: 32, bodyTimeout: headersMs }),
+      watches: new Agent({ ...shared, bodyTimeout: 0 }),
+    };
+    // Requests under way on the old certificates may end; nothing waits for them here.
+    old?.calls.close().catch(() => undefined);
+    old?.watches.close().catch(() => undefined);
+    return this.#pools;
+  }
+}

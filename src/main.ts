@@ -1,0 +1,62 @@
+/** The process: settings in, operator up, signals, exit code. The only file of `src/` that touches `process`. */
+import { readFileSync } from 'node:fs';
+import { parseInvocation } from './config.ts';
+import { createLogger } from './observability/logger.ts';
+import { Metrics } from './observability/metrics.ts';
+import { startOperator } from './operator.ts';
+import { systemClock } from './runtime/clock.ts';
+
+/** Work under way may end for this long after SIGTERM; the process is gone two seconds later at the latest. */
+const graceMs = 7_000;
+const lastCallMs = 9_000;
+
+async function main(): Promise<number> {
+  const invocation = parseInvocation(process.argv.slice(2), process.env);
+  if (invocation.kind === 'help') {
+    process.stdout.write(invocation.text);
+    return 0;
+  }
+  if (invocation.kind === 'invalid') {
+    process.stderr.write(`${invocation.faults.join('\n')}\nSee --help for the settings.\n`);
+    return 2;
+  }
+  const { config } = invocation;
+  const log = createLogger(config.logLevel);
+  const signalled = firstSignal(['SIGTERM', 'SIGINT']);
+  const starting = startOperator({
+    config,
+    log,
+    metrics: new Metrics(),
+    clock: systemClock,
+    userAgent: `imagestream-operator/${version()}`,
+  });
+  const operator = await Promise.race([starting, signalled.then(() => undefined)]);
+  if (operator === undefined) return 0;
+  await signalled;
+  setTimeout(() => process.exit(1), lastCallMs).unref();
+  await operator.stop(graceMs);
+  return 0;
+}
+
+/** Resolves at the first of the signals. */
+function firstSignal(signals: readonly NodeJS.Signals[]): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of signals) process.once(signal, () => resolve());
+  return promise;
+}
+
+/** The version from package.json beside the sources, which the bundle carries too. */
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return text;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,86 @@
+/** All metrics, on a registry of their own; labels come from closed sets, so that no user can grow them. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Results of a reconcile. */
+export type ReconcileResult = 'success' | 'failure';
+
+/** The operator's metrics, all zero at start. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  readonly reconciles = new Counter({
+    name: 'imagestream_reconcile_total',
+    help: 'Reconciles by controller and result.',
+    labelNames: ['controller', 'result'] as const,
+    registers: this.#registers,
+  });
+
+  readonly reconcileSeconds = new Histogram({
+    name: 'imagestream_reconcile_duration_seconds',
+    help: 'Time of one reconcile by controller.',
+    labelNames: ['controller'] as const,
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: this.#registers,
+  });
+
+  readonly queueDepth = new Gauge({
+    name: 'imagestream_queue_depth',
+    help: 'Keys that wait for a worker by controller.',
+    labelNames: ['controller'] as const,
+    registers: this.#registers,
+    collect: () => {
+      for (const { name, depth } of this.#queues) this.queueDepth.set({ controller: name }, depth);
+    },
+  });
+
+  readonly imports = new Counter({
+    name: 'imagestream_import_total',
+    help: 'Imported tags by result: resolved, or the code of the failure.',
+    labelNames: ['result'] as const,
+    registers: this.#registers,
+  });
+
+  readonly registryRequests = new Counter({
+    name: 'imagestream_registry_request_total',
+    help: 'Documents asked of registries: manifests and configurations.',
+    labelNames: ['document'] as const,
+    registers: this.#registers,
+  });
+
+  readonly apiRequests = new Counter({
+    name: 'imagestream_api_request_total',
+    help: 'Requests to the API server by method and status; watches are not counted.',
+    labelNames: ['method', 'status'] as const,
+    registers: this.#registers,
+  });
+
+  readonly moves = new Counter({
+    name: 'imagestream_workload_move_total',
+    help: 'Container images that were set by a trigger, by kind of the workload.',
+    labelNames: ['kind'] as const,
+    registers: this.#registers,
+  });
+
+  readonly watchEvents = new Counter({
+    name: 'imagestream_watch_event_total',
+    help: 'Lists, watches and failures of the reflectors by resource.',
+    labelNames: ['resource', 'event'] as const,
+    registers: this.#registers,
+  });
+
+  #queues: readonly { readonly name: string; readonly depth: number }[] = [];
+
+  constructor() {
+    for (const controller of ['imagestream', 'trigger']) {
+      for (const result of ['success', 'failure']) this.reconciles.inc({ controller, result }, 0);
+    }
+    this.imports.inc({ result: 'resolved' }, 0);
+    for (const document of ['manifest', 'config']) this.registryRequests.inc({ document }, 0);
+  }
+
+  /** Reads the depth of these queues whenever the metrics are asked for. */
+  observeQueues(queues: readonly { readonly name: string; readonly depth: number }[]): void {
+    this.#queues = queues;
+  }
+}

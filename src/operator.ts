@@ -1,0 +1,189 @@
+/** Puts the parts together: the only place that constructs them, starts them in order and stops them in reverse. */
+import type { Logger } from 'pino';
+import type { ImageStream } from './api/generated/image-stream.ts';
+import { imageStreams, type KubeObject, type Resource } from './api/resources.ts';
+import type { TriggeredWorkload } from './api/workload.ts';
+import type { Config } from './config.ts';
+import { imageStreamReconcile } from './controllers/image-stream-controller.ts';
+import { indexByStream, triggerReconcile, watchTriggers } from './controllers/trigger-controller.ts';
+import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
+import type { BackoffPolicy } from './domain/backoff.ts';
+import { KubeClient } from './kube/client.ts';
+import { checkCluster } from './kube/cluster-check.ts';
+import { Controller } from './kube/controller.ts';
+import { EventRecorder } from './kube/event-recorder.ts';
+import { Reflector } from './kube/reflector.ts';
+import { Store } from './kube/store.ts';
+import { KubeTransport } from './kube/transport.ts';
+import type { Metrics } from './observability/metrics.ts';
+import { Authenticator } from './registry/authenticator.ts';
+import { RegistryClient } from './registry/client.ts';
+import { RegistryTransport } from './registry/transport.ts';
+import type { Clock } from './runtime/clock.ts';
+import { HealthServer } from './server/http-server.ts';
+
+/** What the operator gets from its process. */
+export interface OperatorParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Shown to registries and the API server. */
+  readonly userAgent: string;
+}
+
+/** A running operator. */
+export interface Operator {
+  /** Port of the health endpoints. */
+  readonly healthPort: number;
+  /** Ends the work under way, at most for `graceMs`, and closes everything. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Failed imports: half a minute at first, a quarter of an hour at most. */
+const importRetry: BackoffPolicy = { baseMs: 30_000, maxMs: 900_000 };
+
+/**
+ * Starts the operator and resolves when its stores are filled and its workers run. Rejects with a
+ * sentence for people when the cluster is not one that it can serve.
+ */
+export async function startOperator(parts: OperatorParts): Promise<Operator> {
+  const { config, log, metrics, clock, userAgent } = parts;
+  const stopping = new AbortController();
+  const transport = KubeTransport.load({ kubeconfig: config.kubeconfig, userAgent });
+  const client = new KubeClient({
+    transport,
+    clock,
+    onRequest: (method, status) => metrics.apiRequests.inc({ method, status: String(status) }),
+  });
+  await checkCluster(client, transport.server, stopping.signal);
+  const registryTransport = new RegistryTransport({ userAgent });
+  const registry = new RegistryClient({
+    authenticator: new Authenticator({ transport: registryTransport, clock }),
+    onRequest: (document) => metrics.registryRequests.inc({ document }),
+  });
+  const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
+  const stores = createStores();
+  const controllers = createControllers(parts, { client, registry, recorder, stores });
+  const reflectors = createReflectors(parts, client, stores);
+  const health = new HealthServer({
+    metrics: metrics.registry,
+    checks: reflectors.map(({ name, reflector }) => ({ name, ready: () => reflector.hasSynced })),
+  });
+  const healthPort = await health.listen(config.healthHost, config.healthPort);
+  const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
+  await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
+  for (const controller of controllers) controller.start();
+  log.info({ server: transport.server, healthPort, streams: stores.streams.size }, 'operator ready');
+
+  const stop = async (graceMs: number): Promise<void> => {
+    log.info('operator stops');
+    await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
+    await recorder.flush();
+    stopping.abort(new Error('the operator stops'));
+    await Promise.all([...running, health.close(), registryTransport.close(), transport.close()]);
+    log.info('operator stopped');
+  };
+  return { healthPort, stop };
+}
+
+interface Stores {
+  readonly streams: Store<ImageStream>;
+  readonly workloads: ReadonlyMap<
+    string,
+    { readonly kind: WorkloadKind; readonly store: Store<TriggeredWorkload> }
+  >;
+}
+
+function createStores(): Stores {
+  const workloads = workloadKinds.map((kind) => {
+    const store = indexByStream(new Store<TriggeredWorkload>((workload) => workload.resourceVersion));
+    return [kind.resource.kind, { kind, store }] as const;
+  });
+  return {
+    streams: new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? ''),
+    workloads: new Map(workloads),
+  };
+}
+
+function createControllers(
+  { config, log, metrics, clock }: OperatorParts,
+  {
+    client,
+    registry,
+    recorder,
+    stores,
+  }: {
+    client: KubeClient;
+    registry: RegistryClient;
+    recorder: EventRecorder;
+    stores: Stores;
+  },
+): readonly Controller[] {
+  const { streams, workloads } = stores;
+  const settings = { importMode: config.importMode, historyLimit: config.historyLimit, retry: importRetry };
+  const imports = new Controller({
+    name: 'imagestream',
+    concurrency: config.importConcurrency,
+    reconcile: imageStreamReconcile({ client, registry, streams, recorder, clock, log, metrics, settings }),
+    clock,
+    log,
+    metrics,
+  });
+  const triggers = new Controller({
+    name: 'trigger',
+    concurrency: config.triggerConcurrency,
+    reconcile: triggerReconcile({ client, streams, workloads, recorder, log, metrics }),
+    clock,
+    log,
+    metrics,
+  });
+  streams.onChange((key) => imports.enqueue(key));
+  watchTriggers({ streams, workloads }, (key) => triggers.enqueue(key));
+  metrics.observeQueues([imports, triggers]);
+  return [imports, triggers];
+}
+
+interface NamedReflector {
+  readonly name: string;
+  readonly reflector: {
+    readonly hasSynced: boolean;
+    readonly synced: Promise<void>;
+    run(signal: AbortSignal): Promise<void>;
+  };
+}
+
+function createReflectors(
+  { log, metrics, clock }: OperatorParts,
+  client: KubeClient,
+  { streams, workloads }: Stores,
+): readonly NamedReflector[] {
+  const reflect = <T extends KubeObject, S>(
+    resource: Resource<T>,
+    store: Store<S>,
+    keep: (object: T) => S | undefined,
+  ) => ({
+    name: resource.plural,
+    reflector: new Reflector({
+      client,
+      resource,
+      store,
+      keep,
+      clock,
+      log,
+      onEvent: (event) => metrics.watchEvents.inc({ resource: resource.plural, event }),
+    }),
+  });
+  return [
+    reflect(imageStreams, streams, keepStream),
+    ...[...workloads.values()].map(({ kind, store }) =>
+      reflect(kind.resource, store, (object) => keepTriggered(kind, object)),
+    ),
+  ];
+}
+
+/** A stream without what only the API server needs: it is a third of the object. */
+function keepStream(stream: ImageStream): ImageStream {
+  const { managedFields: _, ...metadata } = stream.metadata;
+  return { ...stream, metadata };
+}
