@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { digest, dockerTag, streamOf } from '../../test/support/builders.ts';
+import type { ImageStream } from '../api/generated/image-stream.ts';
+import { parseTime } from '../api/time.ts';
+import type { ImportFailure } from './import-failure.ts';
+import { foldOutcomes, nextRetry, type TagOutcome } from './import-status.ts';
+import { planImports } from './import-plan.ts';
+
+const now = Date.parse('2026-01-01T12:00:00Z');
+const later = now + 3_600_000;
+const settings = { historyLimit: 3, retry: { baseMs: 30_000, maxMs: 900_000 } };
+const latest = dockerTag('latest', 'r.example/app:1');
+const notFound: ImportFailure = { code: 'manifest-unknown', detail: 'manifest unknown' };
+
+function attemptOf(stream: ImageStream, tag = 'latest') {
+  const planned = planImports(stream, now, { importMode: 'Legacy' }).tags.find((candidate) => candidate.tag === tag);
+  if (planned === undefined) throw new Error(`nothing is planned for ${tag}`);
+  return planned.attempt;
+}
+
+function resolved(stream: ImageStream, digit: string, tag = 'latest'): TagOutcome {
+  const image = digest(digit);
+  return { tag, attempt: attemptOf(stream, tag), kind: 'resolved', image, dockerImageReference: `r.example/app@${image}` };
+}
+
+function failed(stream: ImageStream, failure: ImportFailure, tag = 'latest'): TagOutcome {
+  return { tag, attempt: attemptOf(stream, tag), kind: 'failed', failure };
+}
+
+/** The stream with the status that an outcome gives it. */
+function after(stream: ImageStream, outcomes: readonly TagOutcome[], time = now): ImageStream {
+  return { ...stream, status: foldOutcomes(stream, outcomes, time, settings).status };
+}
+
+describe('a success', () => {
+  it('gives the tag its first history item and makes the stream ready', () => {
+    const stream = streamOf([latest]);
+    const { status, transitions } = foldOutcomes(stream, [resolved(stream, 'a')], now, settings);
+    expect(status).toEqual({
+      dockerImageRepository: '',
+      observedGeneration: 1,
+      tagSummary: 'latest',
+      lastUpdated: '2026-01-01T12:00:00Z',
+      tags: [
+        {
+          tag: 'latest',
+          items: [
+            {
+              created: '2026-01-01T12:00:00Z',
+              dockerImageReference: `r.example/app@${digest('a')}`,
+              image: digest('a'),
+              generation: 1,
+            },
+          ],
+          lastImport: {
+            from: { kind: 'DockerImage', name: 'r.example/app:1' },
+            attemptedAt: '2026-01-01T12:00:00Z',
+          },
+        },
+      ],
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'TagsImported',
+          message: '1 tag is up to date',
+          observedGeneration: 1,
+          lastTransitionTime: '2026-01-01T12:00:00Z',
+        },
+      ],
+    });
+    expect(transitions).toEqual([
+      { kind: 'moved', tag: 'latest', from: undefined, to: `r.example/app@${digest('a')}` },
+    ]);
+  });
+
+  it('clears the conditions of an earlier failure', () => {
+    const stream = streamOf([latest]);
+    const broken = after(stream, [failed(stream, notFound)]);
+    const { status, transitions } = foldOutcomes(broken, [resolved(stream, 'a')], later, settings);
+    expect(status.tags?.[0]).not.toHaveProperty('conditions');
+    expect(status.tags?.[0]?.lastImport).not.toHaveProperty('failures');
+    expect(status.tags?.[0]?.lastImport).not.toHaveProperty('retryAt');
+    expect(transitions.map(({ kind }) => kind)).toEqual(['moved', 'recovered']);
+  });
+
+  it('of the same image moves nothing and keeps the time of the item', () => {
+    const stream = streamOf([latest]);
+    const first = after(stream, [resolved(stream, 'a')]);
+    const { status, transitions } = foldOutcomes(first, [resolved(stream, 'a')], later, settings);
+    expect(status.tags?.[0]?.items).toEqual(first.status?.tags?.[0]?.items);
+    expect(transitions).toEqual([]);
+  });
+
+  it.each([
+    { name: 'the generation of the stream', tag: latest, want: 4 },
+    { name: "the client's own generation where it counts", tag: { ...latest, generation: 9 }, want: 9 },
+    { name: 'the generation of the stream when the client resets its own', tag: { ...latest, generation: 0 }, want: 4 },
+  ])('carries $name', ({ tag, want }) => {
+    const stream = streamOf([tag], undefined, { generation: 4 });
+    const { status } = foldOutcomes(stream, [resolved(stream, 'a')], now, settings);
+    expect(status.tags?.[0]?.items?.[0]?.generation).toBe(want);
+  });
+});
+
+describe('a failure', () => {
+  it('leaves the history alone and says why', () => {
+    const stream = streamOf([latest]);
+    const good = after(stream, [resolved(stream, 'a')]);
+    const { status, transitions } = foldOutcomes(good, [failed(stream, notFound)], later, settings);
+    expect(status.tags?.[0]?.items).toEqual(good.status?.tags?.[0]?.items);
+    const message = 'dockerimage.image.openshift.io "r.example/app:1" not found';
+    expect(status.tags?.[0]?.conditions).toEqual([
+      {
+        type: 'ImportSuccess',
+        status: 'False',
+        reason: 'NotFound',
+        message,
+        lastTransitionTime: '2026-01-01T13:00:00Z',
+        generation: 1,
+      },
+    ]);
+    expect(status.conditions).toMatchObject([
+      { type: 'Ready', status: 'False', reason: 'ImportFailed', message: `tag latest: ${message}` },
+    ]);
+    expect(transitions).toEqual([{ kind: 'failed', tag: 'latest', reason: 'NotFound', message }]);
+  });
+
+  it('that repeats itself is counted, keeps its transition time and is not told again', () => {
+    const stream = streamOf([latest]);
+    const once = after(stream, [failed(stream, notFound)]);
+    const { status, transitions } = foldOutcomes(once, [failed(stream, notFound)], later, settings);
+    expect(status.tags?.[0]?.lastImport?.failures).toBe(2);
+    expect(status.tags?.[0]?.conditions?.[0]?.lastTransitionTime).toBe('2026-01-01T12:00:00Z');
+    expect(transitions).toEqual([]);
+  });
+
+  it.each([
+    { name: 'waits half a minute at first', failure: notFound, failures: 0, atLeast: 30_000, atMost: 37_500 },
+    { name: 'waits twice as long after each', failure: notFound, failures: 3, atLeast: 240_000, atMost: 300_000 },
+    { name: 'waits a quarter of an hour or little more', failure: notFound, failures: 60, atLeast: 900_000, atMost: 1_125_000 },
+    {
+      name: 'waits as long as the registry asks',
+      failure: { code: 'too-many-requests' as const, detail: '', retryAfterMs: 400_000 },
+      failures: 0,
+      atLeast: 400_000,
+      atMost: 400_000,
+    },
+  ])('$name', ({ failure, failures, atLeast, atMost }) => {
+    const stream = streamOf([latest]);
+    const before = streamOf([latest], [{ tag: 'latest', lastImport: { failures } }]);
+    const { status } = foldOutcomes(before, [failed(stream, failure)], now, settings);
+    const wait = (parseTime(status.tags?.[0]?.lastImport?.retryAt) ?? 0) - now;
+    expect(wait).toBeGreaterThanOrEqual(atLeast - 1_000);
+    expect(wait).toBeLessThanOrEqual(atMost);
+    expect(nextRetry(stream, status)).toBe(now + wait);
+  });
+
+  it('that only an edit can mend is not tried again', () => {
+    const stream = streamOf([dockerTag('latest', 'r.example/App')]);
+    const outcome = failed(stream, { code: 'invalid-reference', detail: 'bad' });
+    const { status } = foldOutcomes(stream, [outcome], now, settings);
+    expect(status.tags?.[0]?.lastImport).not.toHaveProperty('retryAt');
+    expect(nextRetry(stream, status)).toBeUndefined();
+  });
+});
+
+describe('the rest of the status', () => {
+  it('keeps what was not asked about: removed tags, other tags, what others wrote', () => {
+    const stream = streamOf([latest, dockerTag('old', 'r.example/app:0')]);
+    const full = after(stream, [resolved(stream, 'a'), resolved(stream, 'b', 'old')]);
+    const shortened: ImageStream = { ...full, spec: { tags: [latest] } };
+    const { status } = foldOutcomes(shortened, [], later, settings);
+    expect(status.tags).toEqual(full.status?.tags);
+  });
+
+  it('leaves out an outcome whose tag asks for something else by now', () => {
+    const stream = streamOf([latest]);
+    const changed = streamOf([dockerTag('latest', 'r.example/app:2')], undefined, { generation: 2 });
+    const { status } = foldOutcomes(changed, [resolved(stream, 'a')], now, settings);
+    expect(status.tags).toBeUndefined();
+    expect(status.conditions).toMatchObject([{ status: 'False', reason: 'Importing' }]);
+  });
+
+  it('is the same again when nothing happened', () => {
+    const stream = streamOf([latest]);
+    const good = after(stream, [resolved(stream, 'a')]);
+    expect(foldOutcomes(good, [], later, settings).status).toEqual(good.status);
+  });
+
+  it('says that a stream without tags is ready', () => {
+    expect(foldOutcomes(streamOf([]), [], now, settings).status.conditions).toMatchObject([
+      { type: 'Ready', status: 'True' },
+    ]);
+  });
+});

@@ -1,0 +1,45 @@
+import type { ImageStream, NamedTagEventList, TagReference } from '../../src/api/generated/image-stream.ts';
+import type { TriggeredWorkload } from '../../src/api/workload.ts';
+
+/** A digest that is one hexadecimal digit repeated. */
+export function digest(digit: string): string {
+  return `sha256:${digit.repeat(64)}`;
+}
+
+/** A stream `apps/web` of generation 1, with the given tags and status entries. */
+export function streamOf(
+  tags: readonly TagReference[],
+  statusTags?: readonly NamedTagEventList[],
+  metadata: Partial<ImageStream['metadata']> = {},
+): ImageStream {
+  return {
+    apiVersion: 'image.openshift.io/v1',
+    kind: 'ImageStream',
+    metadata: { namespace: 'apps', name: 'web', uid: 'u1', resourceVersion: '7', generation: 1, ...metadata },
+    spec: { tags: [...tags] },
+    ...(statusTags === undefined ? {} : { status: { tags: [...statusTags] } }),
+  };
+}
+
+/** A tag that points at an image in a registry. */
+export function dockerTag(name: string, image: string, more: Partial<TagReference> = {}): TagReference {
+  return { name, from: { kind: 'DockerImage', name: image }, ...more };
+}
+
+/** A Deployment `apps/web` as the trigger controller keeps it, with one container `web`. */
+export function workloadOf(triggers: unknown, more: Partial<TriggeredWorkload> = {}): TriggeredWorkload {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    namespace: 'apps',
+    name: 'web',
+    uid: 'u2',
+    resourceVersion: '9',
+    triggers: typeof triggers === 'string' ? triggers : JSON.stringify(triggers),
+    podSpecPath: 'spec.template.spec',
+    containers: [{ name: 'web', image: ' ' }],
+    initContainers: [],
+    ownedImages: [],
+    ...more,
+  };
+}
