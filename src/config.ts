@@ -13,6 +13,10 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly importMode: ImportMode;
   readonly historyLimit: number;
+  /** Milliseconds. */
+  readonly retryMin: number;
+  /** Milliseconds. */
+  readonly retryMax: number;
   readonly importConcurrency: number;
   readonly triggerConcurrency: number;
 }
@@ -70,6 +74,20 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     fallback: '50',
     help: 'history items that a tag keeps, newest first',
     parse: (text) => integer(text, 1, 1_000),
+  },
+  retryMin: {
+    flag: 'retry-min',
+    env: 'IMAGESTREAM_RETRY_MIN',
+    fallback: '30s',
+    help: 'wait after the first failed import of a tag; it doubles with each further one',
+    parse: (text) => duration(text),
+  },
+  retryMax: {
+    flag: 'retry-max',
+    env: 'IMAGESTREAM_RETRY_MAX',
+    fallback: '15m',
+    help: 'longest wait after failed imports of a tag',
+    parse: (text) => duration(text),
   },
   importConcurrency: {
     flag: 'import-concurrency',
@@ -178,6 +196,15 @@ function integer(text: string, min: number, max: number): number {
     throw new Error(`must be a whole number from ${min} to ${max}`);
   }
   return value;
+}
+
+/** Milliseconds of a duration such as 500ms, 30s, 15m or 1h. */
+function duration(text: string): number {
+  const [, count, unit] = /^(\d{1,6})(ms|s|m|h)$/.exec(text) ?? [];
+  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? ''];
+  if (unitMs === undefined || Number(count) === 0)
+    throw new Error('must be a duration such as 500ms, 30s, 15m or 1h');
+  return Number(count) * unitMs;
 }
 
 function oneOf<T extends string>(text: string, allowed: readonly T[]): T {

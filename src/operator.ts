@@ -7,7 +7,6 @@ import type { Config } from './config.ts';
 import { imageStreamReconcile } from './controllers/image-stream-controller.ts';
 import { indexByStream, triggerReconcile, watchTriggers } from './controllers/trigger-controller.ts';
 import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
-import type { BackoffPolicy } from './domain/backoff.ts';
 import { KubeClient } from './kube/client.ts';
 import { checkCluster } from './kube/cluster-check.ts';
 import { Controller } from './kube/controller.ts';
@@ -39,9 +38,6 @@ export interface Operator {
   /** Ends the work under way, at most for `graceMs`, and closes everything. */
   stop(graceMs: number): Promise<void>;
 }
-
-/** Failed imports: half a minute at first, a quarter of an hour at most. */
-const importRetry: BackoffPolicy = { baseMs: 30_000, maxMs: 900_000 };
 
 /**
  * Starts the operator and resolves when its stores are filled and its workers run. Rejects with a
@@ -121,7 +117,8 @@ function createControllers(
   },
 ): readonly Controller[] {
   const { streams, workloads } = stores;
-  const settings = { importMode: config.importMode, historyLimit: config.historyLimit, retry: importRetry };
+  const { importMode, historyLimit, retryMin, retryMax } = config;
+  const settings = { importMode, historyLimit, retry: { baseMs: retryMin, maxMs: retryMax } };
   const imports = new Controller({
     name: 'imagestream',
     concurrency: config.importConcurrency,

@@ -2,7 +2,13 @@ import { expect, it } from 'vitest';
 import { maxMessageLength, setCondition } from './conditions.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
-const wanted = { type: 'Ready', status: 'True' as const, reason: 'Fine', message: 'all well', observedGeneration: 2 };
+const wanted = {
+  type: 'Ready',
+  status: 'True' as const,
+  reason: 'Fine',
+  message: 'all well',
+  observedGeneration: 2,
+};
 const set = { ...wanted, lastTransitionTime: '2026-01-01T12:00:00Z' };
 
 it.each([
@@ -19,7 +25,11 @@ it.each([
   },
   {
     name: 'leaves the others where they are',
-    before: [{ ...set, type: 'A' }, { ...set, status: 'Unknown' as const }, { ...set, type: 'Z' }],
+    before: [
+      { ...set, type: 'A' },
+      { ...set, status: 'Unknown' as const },
+      { ...set, type: 'Z' },
+    ],
     want: [{ ...set, type: 'A' }, set, { ...set, type: 'Z' }],
   },
 ])('a condition $name', ({ before, want }) => {

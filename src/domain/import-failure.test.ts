@@ -3,11 +3,31 @@ import { cleanText, describeFailure, type ImportFailureCode } from './import-fai
 
 describe('reason and message of the condition', () => {
   it.each<{ code: ImportFailureCode; reason: string; message: string }>([
-    { code: 'manifest-unknown', reason: 'NotFound', message: 'dockerimage.image.openshift.io "r.example/app:1" not found' },
-    { code: 'repository-unknown', reason: 'NotFound', message: 'dockerimage.image.openshift.io "r.example/app:1" not found' },
-    { code: 'unauthorized', reason: 'Unauthorized', message: 'you may not have access to the container image "r.example/app:1"' },
-    { code: 'unreachable', reason: 'InternalError', message: 'Internal error occurred: r.example/app:1: the detail' },
-    { code: 'denied', reason: 'InternalError', message: 'Internal error occurred: r.example/app:1: the detail' },
+    {
+      code: 'manifest-unknown',
+      reason: 'NotFound',
+      message: 'dockerimage.image.openshift.io "r.example/app:1" not found',
+    },
+    {
+      code: 'repository-unknown',
+      reason: 'NotFound',
+      message: 'dockerimage.image.openshift.io "r.example/app:1" not found',
+    },
+    {
+      code: 'unauthorized',
+      reason: 'Unauthorized',
+      message: 'you may not have access to the container image "r.example/app:1"',
+    },
+    {
+      code: 'unreachable',
+      reason: 'InternalError',
+      message: 'Internal error occurred: r.example/app:1: the detail',
+    },
+    {
+      code: 'denied',
+      reason: 'InternalError',
+      message: 'Internal error occurred: r.example/app:1: the detail',
+    },
     {
       code: 'plain-http',
       reason: 'InternalError',

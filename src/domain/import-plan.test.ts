@@ -19,7 +19,8 @@ function reasons(stream: ImageStream): readonly string[] {
 }
 
 describe('why a tag is imported', () => {
-  const tag = (more: Partial<TagReference> = {}): TagReference => dockerTag('latest', 'r.example/app:1', more);
+  const tag = (more: Partial<TagReference> = {}): TagReference =>
+    dockerTag('latest', 'r.example/app:1', more);
   const requested = (value: string) => ({ annotations: { [importRequestedAnnotation]: value } });
   it.each([
     { name: 'it is new', stream: streamOf([tag()]), want: ['latest: new tag'] },
@@ -36,7 +37,10 @@ describe('why a tag is imported', () => {
     },
     {
       name: 'it changed its import mode',
-      stream: streamOf([tag({ importPolicy: { importMode: 'PreserveOriginal' } })], [done({ from, importMode: 'Legacy' })]),
+      stream: streamOf(
+        [tag({ importPolicy: { importMode: 'PreserveOriginal' } })],
+        [done({ from, importMode: 'Legacy' })],
+      ),
       want: ['latest: source changed'],
     },
     {
@@ -54,7 +58,11 @@ describe('why a tag is imported', () => {
       stream: streamOf([tag()], [done({ from, requested: 'monday' })], requested('monday')),
       want: [],
     },
-    { name: 'nothing: the annotation was removed', stream: streamOf([tag()], [done({ from, requested: 'monday' })]), want: [] },
+    {
+      name: 'nothing: the annotation was removed',
+      stream: streamOf([tag()], [done({ from, requested: 'monday' })]),
+      want: [],
+    },
     {
       name: 'its generation was set to 0',
       stream: streamOf([tag({ generation: 0 })], [done({ from, generation: 3 })]),
@@ -85,7 +93,11 @@ describe('why a tag is imported', () => {
       stream: streamOf([tag()], [done({ from, failures: 1, retryAt: formatTime(now + 1000) })]),
       want: [],
     },
-    { name: 'nothing: it has no source', stream: streamOf([{ name: 'pushed' }, { name: 'null', from: null }]), want: [] },
+    {
+      name: 'nothing: it has no source',
+      stream: streamOf([{ name: 'pushed' }, { name: 'null', from: null }]),
+      want: [],
+    },
   ])('$name', ({ stream, want }) => {
     expect(reasons(stream)).toEqual(want);
   });
@@ -100,7 +112,9 @@ describe('what is done for a tag', () => {
     },
     {
       name: 'an import in its own mode, insecure',
-      tag: dockerTag('latest', 'r.example/app:1', { importPolicy: { insecure: true, importMode: 'PreserveOriginal' } }),
+      tag: dockerTag('latest', 'r.example/app:1', {
+        importPolicy: { insecure: true, importMode: 'PreserveOriginal' },
+      }),
       want: { kind: 'import', insecure: true, importMode: 'PreserveOriginal' },
     },
     {

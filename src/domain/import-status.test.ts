@@ -3,8 +3,8 @@ import { digest, dockerTag, streamOf } from '../../test/support/builders.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { parseTime } from '../api/time.ts';
 import type { ImportFailure } from './import-failure.ts';
-import { foldOutcomes, nextRetry, type TagOutcome } from './import-status.ts';
 import { planImports } from './import-plan.ts';
+import { foldOutcomes, nextRetry, type TagOutcome } from './import-status.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
 const later = now + 3_600_000;
@@ -13,14 +13,22 @@ const latest = dockerTag('latest', 'r.example/app:1');
 const notFound: ImportFailure = { code: 'manifest-unknown', detail: 'manifest unknown' };
 
 function attemptOf(stream: ImageStream, tag = 'latest') {
-  const planned = planImports(stream, now, { importMode: 'Legacy' }).tags.find((candidate) => candidate.tag === tag);
+  const planned = planImports(stream, now, { importMode: 'Legacy' }).tags.find(
+    (candidate) => candidate.tag === tag,
+  );
   if (planned === undefined) throw new Error(`nothing is planned for ${tag}`);
   return planned.attempt;
 }
 
 function resolved(stream: ImageStream, digit: string, tag = 'latest'): TagOutcome {
   const image = digest(digit);
-  return { tag, attempt: attemptOf(stream, tag), kind: 'resolved', image, dockerImageReference: `r.example/app@${image}` };
+  return {
+    tag,
+    attempt: attemptOf(stream, tag),
+    kind: 'resolved',
+    image,
+    dockerImageReference: `r.example/app@${image}`,
+  };
 }
 
 function failed(stream: ImageStream, failure: ImportFailure, tag = 'latest'): TagOutcome {
@@ -28,7 +36,7 @@ function failed(stream: ImageStream, failure: ImportFailure, tag = 'latest'): Ta
 }
 
 /** The stream with the status that an outcome gives it. */
-function after(stream: ImageStream, outcomes: readonly TagOutcome[], time = now): ImageStream {
+function statusAfter(stream: ImageStream, outcomes: readonly TagOutcome[], time = now): ImageStream {
   return { ...stream, status: foldOutcomes(stream, outcomes, time, settings).status };
 }
 
@@ -76,7 +84,7 @@ describe('a success', () => {
 
   it('clears the conditions of an earlier failure', () => {
     const stream = streamOf([latest]);
-    const broken = after(stream, [failed(stream, notFound)]);
+    const broken = statusAfter(stream, [failed(stream, notFound)]);
     const { status, transitions } = foldOutcomes(broken, [resolved(stream, 'a')], later, settings);
     expect(status.tags?.[0]).not.toHaveProperty('conditions');
     expect(status.tags?.[0]?.lastImport).not.toHaveProperty('failures');
@@ -86,7 +94,7 @@ describe('a success', () => {
 
   it('of the same image moves nothing and keeps the time of the item', () => {
     const stream = streamOf([latest]);
-    const first = after(stream, [resolved(stream, 'a')]);
+    const first = statusAfter(stream, [resolved(stream, 'a')]);
     const { status, transitions } = foldOutcomes(first, [resolved(stream, 'a')], later, settings);
     expect(status.tags?.[0]?.items).toEqual(first.status?.tags?.[0]?.items);
     expect(transitions).toEqual([]);
@@ -95,7 +103,11 @@ describe('a success', () => {
   it.each([
     { name: 'the generation of the stream', tag: latest, want: 4 },
     { name: "the client's own generation where it counts", tag: { ...latest, generation: 9 }, want: 9 },
-    { name: 'the generation of the stream when the client resets its own', tag: { ...latest, generation: 0 }, want: 4 },
+    {
+      name: 'the generation of the stream when the client resets its own',
+      tag: { ...latest, generation: 0 },
+      want: 4,
+    },
   ])('carries $name', ({ tag, want }) => {
     const stream = streamOf([tag], undefined, { generation: 4 });
     const { status } = foldOutcomes(stream, [resolved(stream, 'a')], now, settings);
@@ -106,7 +118,7 @@ describe('a success', () => {
 describe('a failure', () => {
   it('leaves the history alone and says why', () => {
     const stream = streamOf([latest]);
-    const good = after(stream, [resolved(stream, 'a')]);
+    const good = statusAfter(stream, [resolved(stream, 'a')]);
     const { status, transitions } = foldOutcomes(good, [failed(stream, notFound)], later, settings);
     expect(status.tags?.[0]?.items).toEqual(good.status?.tags?.[0]?.items);
     const message = 'dockerimage.image.openshift.io "r.example/app:1" not found';
@@ -128,7 +140,7 @@ describe('a failure', () => {
 
   it('that repeats itself is counted, keeps its transition time and is not told again', () => {
     const stream = streamOf([latest]);
-    const once = after(stream, [failed(stream, notFound)]);
+    const once = statusAfter(stream, [failed(stream, notFound)]);
     const { status, transitions } = foldOutcomes(once, [failed(stream, notFound)], later, settings);
     expect(status.tags?.[0]?.lastImport?.failures).toBe(2);
     expect(status.tags?.[0]?.conditions?.[0]?.lastTransitionTime).toBe('2026-01-01T12:00:00Z');
@@ -137,8 +149,20 @@ describe('a failure', () => {
 
   it.each([
     { name: 'waits half a minute at first', failure: notFound, failures: 0, atLeast: 30_000, atMost: 37_500 },
-    { name: 'waits twice as long after each', failure: notFound, failures: 3, atLeast: 240_000, atMost: 300_000 },
-    { name: 'waits a quarter of an hour or little more', failure: notFound, failures: 60, atLeast: 900_000, atMost: 1_125_000 },
+    {
+      name: 'waits twice as long after each',
+      failure: notFound,
+      failures: 3,
+      atLeast: 240_000,
+      atMost: 300_000,
+    },
+    {
+      name: 'waits a quarter of an hour or little more',
+      failure: notFound,
+      failures: 60,
+      atLeast: 900_000,
+      atMost: 1_125_000,
+    },
     {
       name: 'waits as long as the registry asks',
       failure: { code: 'too-many-requests' as const, detail: '', retryAfterMs: 400_000 },
@@ -168,7 +192,7 @@ describe('a failure', () => {
 describe('the rest of the status', () => {
   it('keeps what was not asked about: removed tags, other tags, what others wrote', () => {
     const stream = streamOf([latest, dockerTag('old', 'r.example/app:0')]);
-    const full = after(stream, [resolved(stream, 'a'), resolved(stream, 'b', 'old')]);
+    const full = statusAfter(stream, [resolved(stream, 'a'), resolved(stream, 'b', 'old')]);
     const shortened: ImageStream = { ...full, spec: { tags: [latest] } };
     const { status } = foldOutcomes(shortened, [], later, settings);
     expect(status.tags).toEqual(full.status?.tags);
@@ -184,7 +208,7 @@ describe('the rest of the status', () => {
 
   it('is the same again when nothing happened', () => {
     const stream = streamOf([latest]);
-    const good = after(stream, [resolved(stream, 'a')]);
+    const good = statusAfter(stream, [resolved(stream, 'a')]);
     expect(foldOutcomes(good, [], later, settings).status).toEqual(good.status);
   });
 

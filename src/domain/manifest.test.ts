@@ -9,16 +9,51 @@ const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
 const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digest('c'), size: 7 };
 const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: digest('1'), size: 32 };
-const amd64 = { mediaType: ociManifest, digest: digest('a'), size: 5, platform: { os: 'linux', architecture: 'amd64' } };
+const amd64 = {
+  mediaType: ociManifest,
+  digest: digest('a'),
+  size: 5,
+  platform: { os: 'linux', architecture: 'amd64' },
+};
 
 describe('manifests that are read', () => {
   it.each([
-    { name: 'OCI', document: { mediaType: ociManifest, config, layers: [layer] }, type: ociManifest, kind: 'image' },
-    { name: 'OCI without a mediaType', document: { config, layers: [layer] }, type: `${ociManifest}; charset=utf-8`, kind: 'image' },
-    { name: 'Docker schema 2', document: { mediaType: dockerManifest, config, layers: [] }, type: dockerManifest, kind: 'image' },
-    { name: 'an OCI index', document: { mediaType: ociIndex, manifests: [amd64] }, type: ociIndex, kind: 'index' },
-    { name: 'a Docker list', document: { mediaType: dockerList, manifests: [amd64] }, type: dockerList, kind: 'index' },
-    { name: 'by its shape when the registry says only JSON', document: { config }, type: 'application/json', kind: 'image' },
+    {
+      name: 'OCI',
+      document: { mediaType: ociManifest, config, layers: [layer] },
+      type: ociManifest,
+      kind: 'image',
+    },
+    {
+      name: 'OCI without a mediaType',
+      document: { config, layers: [layer] },
+      type: `${ociManifest}; charset=utf-8`,
+      kind: 'image',
+    },
+    {
+      name: 'Docker schema 2',
+      document: { mediaType: dockerManifest, config, layers: [] },
+      type: dockerManifest,
+      kind: 'image',
+    },
+    {
+      name: 'an OCI index',
+      document: { mediaType: ociIndex, manifests: [amd64] },
+      type: ociIndex,
+      kind: 'index',
+    },
+    {
+      name: 'a Docker list',
+      document: { mediaType: dockerList, manifests: [amd64] },
+      type: dockerList,
+      kind: 'index',
+    },
+    {
+      name: 'by its shape when the registry says only JSON',
+      document: { config },
+      type: 'application/json',
+      kind: 'image',
+    },
     { name: 'an index by its shape', document: { manifests: [amd64] }, type: '', kind: 'index' },
   ])('$name', ({ document, type, kind }) => {
     expect(parseManifest(JSON.stringify(document), type)).toMatchObject({ ok: true, value: { kind } });
@@ -27,7 +62,10 @@ describe('manifests that are read', () => {
   it('accepts index entries without a platform, as attestations have', () => {
     const entries = [{ mediaType: ociManifest, digest: digest('b'), size: 1 }, amd64];
     const parsed = parseManifest(JSON.stringify({ manifests: entries }), ociIndex);
-    expect(parsed).toMatchObject({ ok: true, value: { entries: [{ platform: undefined }, { platform: amd64.platform }] } });
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: { entries: [{ platform: undefined }, { platform: amd64.platform }] },
+    });
   });
 });
 
@@ -42,9 +80,27 @@ describe('manifests that are refused', () => {
       problem: 'obsolete Docker schema 1',
       unsupported: true,
     },
-    { name: 'schema 1 that is announced as JSON', text: '{"schemaVersion":1}', type: 'application/json', problem: 'schema 1', unsupported: true },
-    { name: 'another type', text: '{}', type: 'text/plain', problem: 'manifests of the type "text/plain"', unsupported: true },
-    { name: 'no config', text: '{"layers":[]}', type: ociManifest, problem: 'no valid config', unsupported: false },
+    {
+      name: 'schema 1 that is announced as JSON',
+      text: '{"schemaVersion":1}',
+      type: 'application/json',
+      problem: 'schema 1',
+      unsupported: true,
+    },
+    {
+      name: 'another type',
+      text: '{}',
+      type: 'text/plain',
+      problem: 'manifests of the type "text/plain"',
+      unsupported: true,
+    },
+    {
+      name: 'no config',
+      text: '{"layers":[]}',
+      type: ociManifest,
+      problem: 'no valid config',
+      unsupported: false,
+    },
     {
       name: 'a config whose digest is no digest',
       text: JSON.stringify({ config: { ...config, digest: '../../etc' } }),
@@ -88,9 +144,24 @@ describe('the entry that a Legacy import keeps', () => {
   });
   const arm = { os: 'linux', architecture: 'arm64' };
   it.each([
-    { name: 'the preferred platform', entries: [entry('1', 'linux'), entry('2', 'linux', 'arm64')], prefer: arm, want: '2' },
-    { name: 'else linux/amd64', entries: [entry('1', 'windows'), entry('2', 'linux')], prefer: arm, want: '2' },
-    { name: 'else the first real image', entries: [entry('1'), entry('2', 'unknown', 'unknown'), entry('3', 'linux', 's390x')], prefer: arm, want: '3' },
+    {
+      name: 'the preferred platform',
+      entries: [entry('1', 'linux'), entry('2', 'linux', 'arm64')],
+      prefer: arm,
+      want: '2',
+    },
+    {
+      name: 'else linux/amd64',
+      entries: [entry('1', 'windows'), entry('2', 'linux')],
+      prefer: arm,
+      want: '2',
+    },
+    {
+      name: 'else the first real image',
+      entries: [entry('1'), entry('2', 'unknown', 'unknown'), entry('3', 'linux', 's390x')],
+      prefer: arm,
+      want: '3',
+    },
     { name: 'else the first entry', entries: [entry('1'), entry('2')], prefer: arm, want: '1' },
   ])('$name', ({ entries, prefer, want }) => {
     expect(chooseEntry(entries, prefer)?.digest).toBe(digest(want));
@@ -102,7 +173,12 @@ describe('the entry that a Legacy import keeps', () => {
 });
 
 it('reads the platform of a configuration and refuses what is no object', () => {
-  const text = JSON.stringify({ os: 'linux', architecture: 'arm64', variant: 'v8', created: '2026-01-01T00:00:00Z' });
+  const text = JSON.stringify({
+    os: 'linux',
+    architecture: 'arm64',
+    variant: 'v8',
+    created: '2026-01-01T00:00:00Z',
+  });
   expect(parseImageConfig(text)).toEqual({
     ok: true,
     value: { os: 'linux', architecture: 'arm64', variant: 'v8', created: '2026-01-01T00:00:00Z' },

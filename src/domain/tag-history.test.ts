@@ -3,7 +3,12 @@ import { digest } from '../../test/support/builders.ts';
 import type { TagEvent } from '../api/generated/image-stream.ts';
 import { addTagEvent } from './tag-history.ts';
 
-function event(reference: string, image: string, generation: number, created = '2026-01-01T00:00:00Z'): TagEvent {
+function event(
+  reference: string,
+  image: string,
+  generation: number,
+  created = '2026-01-01T00:00:00Z',
+): TagEvent {
   return { created, dockerImageReference: reference, image, generation };
 }
 
@@ -13,7 +18,13 @@ describe('the collapse rules of the reference', () => {
   const old = event(`r/a@${d1}`, d1, 1);
   it.each([
     { name: 'the first event', items: [], added: old, want: [old], moved: true },
-    { name: 'the same again', items: [old], added: event(`r/a@${d1}`, d1, 1, '2026-02-01T00:00:00Z'), want: [old], moved: false },
+    {
+      name: 'the same again',
+      items: [old],
+      added: event(`r/a@${d1}`, d1, 1, '2026-02-01T00:00:00Z'),
+      want: [old],
+      moved: false,
+    },
     {
       name: 'the same image of a newer generation: the item is renumbered and keeps its time',
       items: [old],

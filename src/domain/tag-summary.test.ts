@@ -13,12 +13,18 @@ it.each([
   { name: 'tags without an image are left out', tags: [entry('new')], want: '' },
   {
     name: 'newest first, then by name',
-    tags: [entry('b', '2026-01-01T00:00:00Z'), entry('a', '2026-01-01T00:00:00Z'), entry('new', '2026-02-01T00:00:00Z')],
+    tags: [
+      entry('b', '2026-01-01T00:00:00Z'),
+      entry('a', '2026-01-01T00:00:00Z'),
+      entry('new', '2026-02-01T00:00:00Z'),
+    ],
     want: 'new,a,b',
   },
   {
     name: 'about 40 characters, then a count',
-    tags: ['alpha-release', 'beta-release', 'gamma-release', 'omega-release'].map((tag) => entry(tag, '2026-01-01T00:00:00Z')),
+    tags: ['alpha-release', 'beta-release', 'gamma-release', 'omega-release'].map((tag) =>
+      entry(tag, '2026-01-01T00:00:00Z'),
+    ),
     want: 'alpha-release,beta-release,gamma-release + 1 more...',
   },
   {

@@ -13,11 +13,23 @@ describe('field paths', () => {
   it.each([
     { path: fieldPath, want: { by: 'name', list: 'containers', name: 'web' } },
     { path: 'spec.template.spec.containers[0].image', want: { by: 'index', list: 'containers', index: 0 } },
-    { path: 'spec.template.spec.initContainers[12].image', want: { by: 'index', list: 'initContainers', index: 12 } },
-    { path: "spec.template.spec.containers[?(@.name=='web')].image", want: { by: 'name', list: 'containers', name: 'web' } },
-    { path: '$.spec.template.spec.containers[?( @.name == "web" )].image', want: { by: 'name', list: 'containers', name: 'web' } },
+    {
+      path: 'spec.template.spec.initContainers[12].image',
+      want: { by: 'index', list: 'initContainers', index: 12 },
+    },
+    {
+      path: "spec.template.spec.containers[?(@.name=='web')].image",
+      want: { by: 'name', list: 'containers', name: 'web' },
+    },
+    {
+      path: '$.spec.template.spec.containers[?( @.name == "web" )].image',
+      want: { by: 'name', list: 'containers', name: 'web' },
+    },
   ])('$path', ({ path, want }) => {
-    expect(parse([{ from, fieldPath: path }])).toMatchObject({ triggers: [{ container: want }], problems: [] });
+    expect(parse([{ from, fieldPath: path }])).toMatchObject({
+      triggers: [{ container: want }],
+      problems: [],
+    });
   });
 
   it.each([
@@ -50,7 +62,10 @@ describe('the source', () => {
 
   it.each([
     { source: undefined, problem: 'from is missing' },
-    { source: { ...from, kind: 'DockerImage' }, problem: 'from.kind must be ImageStreamTag, not "DockerImage"' },
+    {
+      source: { ...from, kind: 'DockerImage' },
+      problem: 'from.kind must be ImageStreamTag, not "DockerImage"',
+    },
     { source: { ...from, name: 'web' }, problem: 'from.name must be of the form <stream>:<tag>, not "web"' },
     { source: { ...from, name: ':latest' }, problem: 'from.name must be of the form' },
     { source: { ...from, name: 'a:b:c' }, problem: 'from.name must be of the form' },
@@ -87,14 +102,22 @@ describe('the annotation as a whole', () => {
     { name: 'no JSON', text: '[{', problems: ['the annotation is not valid JSON'] },
     { name: 'empty', text: '', problems: ['the annotation is not valid JSON'] },
     { name: 'an object', text: '{}', problems: ['the annotation is not a JSON array'] },
-    { name: 'endless', text: `[${' '.repeat(70_000)}]`, problems: ['the annotation is longer than 65536 characters'] },
+    {
+      name: 'endless',
+      text: `[${' '.repeat(70_000)}]`,
+      problems: ['the annotation is longer than 65536 characters'],
+    },
     { name: 'entries that are no objects', text: '[1]', problems: ['trigger 1: it is not an object'] },
   ])('$name', ({ text, problems }) => {
     expect(parseTriggers(text, place)).toEqual({ triggers: [], problems });
   });
 
   it('lets the good entries act beside the bad ones, and refuses a second one for the same path', () => {
-    const { triggers, problems } = parse([{ from, fieldPath: 'nonsense' }, { from, fieldPath }, { from, fieldPath }]);
+    const { triggers, problems } = parse([
+      { from, fieldPath: 'nonsense' },
+      { from, fieldPath },
+      { from, fieldPath },
+    ]);
     expect(triggers).toHaveLength(1);
     expect(problems).toEqual([
       'trigger 1: field path is not valid: nonsense',
@@ -103,7 +126,9 @@ describe('the annotation as a whole', () => {
   });
 
   it('reads keys in any case and ignores unknown ones, as the reference does', () => {
-    const { triggers, problems } = parse([{ From: { Kind: 'ImageStreamTag', NAME: 'web:1' }, fieldpath: fieldPath, pause: 'false' }]);
+    const { triggers, problems } = parse([
+      { From: { Kind: 'ImageStreamTag', NAME: 'web:1' }, fieldpath: fieldPath, pause: 'false' },
+    ]);
     expect(problems).toEqual([]);
     expect(triggers).toMatchObject([{ from: { stream: 'web', tag: '1' }, paused: false }]);
   });

@@ -17,14 +17,38 @@ describe('moves', () => {
   ];
   const initContainers = [{ name: 'init', image: 'init:1' }];
   it.each([
-    { name: 'a container by name', triggers: [trigger('containers[?(@.name=="web")]')], want: ['containers/web'] },
+    {
+      name: 'a container by name',
+      triggers: [trigger('containers[?(@.name=="web")]')],
+      want: ['containers/web'],
+    },
     { name: 'a container by index', triggers: [trigger('containers[1]')], want: ['containers/side'] },
-    { name: 'an init container by index', triggers: [trigger('initContainers[0]')], want: ['initContainers/init'] },
-    { name: 'an init container by name, whatever the path says', triggers: [trigger('containers[?(@.name=="init")]')], want: ['initContainers/init'] },
-    { name: 'several at once', triggers: [trigger('containers[0]'), trigger('containers[1]')], want: ['containers/web', 'containers/side'] },
-    { name: 'one container once', triggers: [trigger('containers[0]'), trigger('containers[?(@.name=="web")]')], want: ['containers/web'] },
+    {
+      name: 'an init container by index',
+      triggers: [trigger('initContainers[0]')],
+      want: ['initContainers/init'],
+    },
+    {
+      name: 'an init container by name, whatever the path says',
+      triggers: [trigger('containers[?(@.name=="init")]')],
+      want: ['initContainers/init'],
+    },
+    {
+      name: 'several at once',
+      triggers: [trigger('containers[0]'), trigger('containers[1]')],
+      want: ['containers/web', 'containers/side'],
+    },
+    {
+      name: 'one container once',
+      triggers: [trigger('containers[0]'), trigger('containers[?(@.name=="web")]')],
+      want: ['containers/web'],
+    },
     { name: 'none for a paused trigger', triggers: [trigger('containers[0]', { paused: true })], want: [] },
-    { name: 'none while the tag has no image', triggers: [trigger('containers[0]', { from: { ...from, name: 'web:next' } })], want: [] },
+    {
+      name: 'none while the tag has no image',
+      triggers: [trigger('containers[0]', { from: { ...from, name: 'web:next' } })],
+      want: [],
+    },
   ])('$name', ({ triggers, want }) => {
     const plan = planTriggers(workloadOf(triggers, { containers, initContainers }), resolve);
     expect(plan.problems).toEqual([]);
@@ -33,14 +57,22 @@ describe('moves', () => {
   });
 
   it('is nothing when the container has the image already', () => {
-    const plan = planTriggers(workloadOf([trigger('containers[0]')], { containers: [{ name: 'web', image }] }), resolve);
+    const plan = planTriggers(
+      workloadOf([trigger('containers[0]')], { containers: [{ name: 'web', image }] }),
+      resolve,
+    );
     expect(plan).toEqual({ moves: [], problems: [] });
   });
 });
 
 it('names a container that does not exist and lets the other triggers act', () => {
-  const plan = planTriggers(workloadOf([trigger('containers[?(@.name=="gone")]'), trigger('containers[0]')]), resolve);
-  expect(plan.problems).toEqual(['no such container: spec.template.spec.containers[?(@.name=="gone")].image']);
+  const plan = planTriggers(
+    workloadOf([trigger('containers[?(@.name=="gone")]'), trigger('containers[0]')]),
+    resolve,
+  );
+  expect(plan.problems).toEqual([
+    'no such container: spec.template.spec.containers[?(@.name=="gone")].image',
+  ]);
   expect(plan.moves).toHaveLength(1);
 });
 

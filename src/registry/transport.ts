@@ -132,7 +132,8 @@ export class RegistryTransport {
       const flat = flattenHeaders(response.headers);
       const encoding = flat['content-encoding'] ?? 'identity';
       if (encoding !== 'identity') {
-        response.body.destroy();
+        // A body that is dropped unread reports that as an error, which nobody else would hear.
+        response.body.on('error', () => undefined).destroy();
         throw new RegistryError(
           'registry-error',
           `the registry sent a compressed answer (${encoding}) that was not asked for`,

@@ -1,0 +1,100 @@
+/** What the demo does in its namespace: kubectl as a person would type it, and waiting for what follows from it. */
+import type { Cluster } from '../test/support/cluster.ts';
+import { eventually } from '../test/support/eventually.ts';
+import type { KubectlResult } from '../test/support/kubectl.ts';
+import { type Story, seconds } from './story.ts';
+
+const history = String.raw`jsonpath={range .status.tags[0].items[*]}{.created}{"  "}{.dockerImageReference}{"\n"}{end}`;
+const containerImage = 'jsonpath={.spec.template.spec.containers[0].image}';
+
+/** kubectl in the namespace `demo`. */
+export class Shop {
+  readonly #story: Story;
+  readonly #cluster: Cluster;
+  readonly #signal: AbortSignal;
+  /** When the last command was sent: what follows is timed from there. */
+  #sentAt = 0;
+
+  constructor(options: { story: Story; cluster: Cluster; signal: AbortSignal }) {
+    this.#story = options.story;
+    this.#cluster = options.cluster;
+    this.#signal = options.signal;
+  }
+
+  /** Applies a manifest from standard input, and shows both. */
+  async apply(manifest: string): Promise<void> {
+    this.#story.command('cat shop.yaml', manifest);
+    const { stdout } = await this.#kubectl(['apply', '-f', '-'], manifest);
+    this.#story.command('kubectl apply -f shop.yaml', stdout);
+  }
+
+  /** Runs a command and shows what it prints. */
+  async run(...args: string[]): Promise<void> {
+    const { stdout } = await this.#kubectl(args);
+    this.#story.command(`kubectl ${args.map(quoted).join(' ')}`, stdout);
+  }
+
+  /** The same, for commands that only look. */
+  show(...args: string[]): Promise<void> {
+    return this.run(...args);
+  }
+
+  /** Shows the image that the Deployment has now. */
+  async showImage(): Promise<void> {
+    const { stdout } = await this.#kubectl(['get', 'deployment', 'web', '-o', containerImage]);
+    this.#story.command(`kubectl get deployment web -o ${quoted(containerImage)}`, stdout);
+  }
+
+  /** Shows the history of the tag, newest first. */
+  async showHistory(): Promise<void> {
+    const { stdout } = await this.#kubectl(['get', 'imagestream', 'web', '-o', history]);
+    this.#story.command(`kubectl get imagestream web -o ${quoted(history)}`, stdout);
+  }
+
+  /** Waits until the Deployment's container has the digest, and says how long that took. */
+  async deploymentRuns(digest: string, since: string): Promise<void> {
+    const image = await this.#awaited('the Deployment to get its image', async () => {
+      const { stdout } = await this.#look(['get', 'deployment', 'web', '-n', 'demo', '-o', containerImage]);
+      return stdout.endsWith(digest) && stdout;
+    });
+    this.#story.say(`✓ ${seconds(performance.now() - this.#sentAt)} after ${since} the Deployment has`);
+    this.#story.say(`  ${image}`);
+  }
+
+  /** Waits until the stream says that its import failed. */
+  async importFails(): Promise<void> {
+    await this.#awaited('the failed import to show', async () => {
+      const ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+      const { stdout } = await this.#look(['get', 'imagestream', 'web', '-n', 'demo', '-o', ready]);
+      return stdout === 'False';
+    });
+    this.#story.say(`✓ ${seconds(performance.now() - this.#sentAt)} later the stream says what is wrong`);
+  }
+
+  async #kubectl(args: readonly string[], input?: string): Promise<KubectlResult> {
+    this.#sentAt = performance.now();
+    const result = await this.#look([...args, '-n', 'demo'], input);
+    if (result.exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
+    return result;
+  }
+
+  #look(args: readonly string[], input?: string): Promise<KubectlResult> {
+    this.#signal.throwIfAborted();
+    return this.#cluster.kubectl(args, input === undefined ? {} : { input });
+  }
+
+  async #awaited<T extends string | true>(what: string, probe: () => Promise<T | false>): Promise<T> {
+    return eventually(
+      () => {
+        if (this.#signal.aborted) throw this.#signal.reason;
+        return probe();
+      },
+      { what, timeoutMs: 30_000 },
+    );
+  }
+}
+
+/** An argument as a shell needs it. */
+function quoted(argument: string): string {
+  return /^[\w./:=@+-]+$/.test(argument) ? argument : `'${argument}'`;
+}

@@ -1,0 +1,321 @@
+/**
+ * Generates the TypeScript types in src/api/generated/ from the CustomResourceDefinitions in crds/, which are the contract.
+ *
+ * json-schema-to-typescript does the printing. What it does not know about Kubernetes is translated before: `nullable`,
+ * preserved unknown fields, int-or-string, and readable names for nested objects.
+ */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { load } from 'js-yaml';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+
+const USAGE = `Usage: node scripts/generate-api-types.ts [--check] [--help]
+
+Writes src/api/generated/*.ts from crds/*.yaml.
+
+  --check  write nothing; exit 1 when a generated file is stale or the CRDs contradict each other
+  --help   print this text
+`;
+
+const CRD_FOLDER = new URL('../crds/', import.meta.url);
+const GENERATED_FOLDER = new URL('../src/api/generated/', import.meta.url);
+
+/** OpenShift's names for nested objects. The others are called after their parent and their field. */
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  'Image.dockerImageLayers[]': 'ImageLayer',
+  'Image.dockerImageManifests[]': 'ImageManifest',
+  'ImageStream.spec.lookupPolicy': 'ImageLookupPolicy',
+  'ImageStream.spec.tags[]': 'TagReference',
+  'ImageStream.spec.tags[].from': 'ObjectReference',
+  'ImageStream.spec.tags[].importPolicy': 'TagImportPolicy',
+  'ImageStream.spec.tags[].referencePolicy': 'TagReferencePolicy',
+  'ImageStream.status.conditions[]': 'Condition',
+  'ImageStream.status.tags[]': 'NamedTagEventList',
+  'ImageStream.status.tags[].conditions[]': 'TagEventCondition',
+  'ImageStream.status.tags[].items[]': 'TagEvent',
+  'ImageStream.status.tags[].lastImport': 'TagLastImport',
+  'ImageStream.status.tags[].lastImport.from': 'TagLastImportSource',
+  'ImageStreamTag.conditions[]': 'TagEventCondition',
+  'ImageStreamTag.image.dockerImageLayers[]': 'ImageLayer',
+  'ImageStreamTag.image.dockerImageManifests[]': 'ImageManifest',
+  'ImageStreamTag.lookupPolicy': 'ImageLookupPolicy',
+  'ImageStreamTag.tag': 'DeclaredTagReference',
+  'ImageStreamTag.tag.from': 'ObjectReference',
+  'ImageStreamTag.tag.importPolicy': 'TagImportPolicy',
+  'ImageStreamTag.tag.referencePolicy': 'TagReferencePolicy',
+};
+
+/** Shapes that two CRDs write out, since YAML cannot share them between files. They must not drift apart. */
+const EQUAL_SHAPES: readonly { paths: readonly [string, string]; except: readonly string[] }[] = [
+  { paths: ['ImageStream.spec.tags[]', 'ImageStreamTag.tag'], except: ['name'] },
+  { paths: ['ImageStream.status.tags[].conditions[]', 'ImageStreamTag.conditions[]'], except: [] },
+  {
+    paths: ['Image', 'ImageStreamTag.image'],
+    except: ['apiVersion', 'kind', 'metadata', 'dockerImageReference'],
+  },
+];
+
+const SCALAR_TYPES = ['string', 'boolean', 'integer', 'number'] as const;
+
+/** The keywords of a CRD's schema that matter for types. The others (bounds, formats, rules) only restrict values. */
+interface Schema {
+  type?: string;
+  description?: string;
+  nullable?: boolean;
+  enum?: string[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  additionalProperties?: Schema;
+  items?: Schema;
+  'x-kubernetes-int-or-string'?: boolean;
+  'x-kubernetes-preserve-unknown-fields'?: boolean;
+  'x-kubernetes-validations'?: unknown[];
+}
+
+interface Version {
+  name: string;
+  served: boolean;
+  storage: boolean;
+  schema: { openAPIV3Schema: Schema };
+}
+
+interface CustomResourceDefinition {
+  spec: { group: string; names: { kind: string }; versions: Version[] };
+}
+
+/** One CRD file: its name in crds/, the kind that it defines, and the schema that all of its versions have. */
+interface Source {
+  file: string;
+  kind: string;
+  apiVersions: string[];
+  schema: Schema;
+}
+
+/** What the person who called this has to put right; printed without a stack. */
+class Fault extends Error {}
+
+await main();
+
+async function main(): Promise<void> {
+  try {
+    const options = parseOptions();
+    if (options.help) {
+      process.stdout.write(USAGE);
+      return;
+    }
+    const sources = await readSources();
+    checkTypeNames(sources);
+    checkEqualShapes(sources);
+    await (options.check ? checkFiles(sources) : writeFiles(sources));
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function parseOptions(): { check?: boolean; help?: boolean } {
+  try {
+    return parseArgs({ options: { check: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
+  } catch (error) {
+    throw new Fault(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`, {
+      cause: error,
+    });
+  }
+}
+
+async function writeFiles(sources: readonly Source[]): Promise<void> {
+  await mkdir(GENERATED_FOLDER, { recursive: true });
+  for (const source of sources) {
+    const name = generatedFile(source);
+    await writeFile(new URL(name, GENERATED_FOLDER), await typesOf(source));
+    process.stdout.write(`src/api/generated/${name}\n`);
+  }
+}
+
+async function checkFiles(sources: readonly Source[]): Promise<void> {
+  const faults: string[] = [];
+  const existing = new Set(await readdir(GENERATED_FOLDER));
+  for (const source of sources) {
+    const name = generatedFile(source);
+    const current = existing.delete(name)
+      ? await readFile(new URL(name, GENERATED_FOLDER), 'utf8')
+      : undefined;
+    if (current === (await typesOf(source))) continue;
+    faults.push(
+      `src/api/generated/${name} is stale: crds/${source.file} says otherwise. Run: npm run generate`,
+    );
+  }
+  for (const name of existing) {
+    faults.push(`src/api/generated/${name} belongs to no CRD in crds/. Delete it.`);
+  }
+  if (faults.length > 0) throw new Fault(faults.join('\n'));
+}
+
+async function readSources(): Promise<Source[]> {
+  const files = (await readdir(CRD_FOLDER)).filter((file) => file.endsWith('.yaml')).sort();
+  return Promise.all(
+    files.map(async (file) => sourceOf(file, await readFile(new URL(file, CRD_FOLDER), 'utf8'))),
+  );
+}
+
+function sourceOf(file: string, yaml: string): Source {
+  const crd = load(yaml);
+  if (!isCustomResourceDefinition(crd)) throw new Fault(`crds/${file}: this is no CustomResourceDefinition`);
+  const { group, names, versions } = crd.spec;
+  const [first, ...others] = versions;
+  if (first === undefined) throw new Fault(`crds/${file}: there is no version`);
+  for (const other of others) {
+    if (isDeepStrictEqual(contentOf(first), contentOf(other))) continue;
+    throw new Fault(
+      `crds/${file}: the versions ${first.name} and ${other.name} differ in more than name, served and storage. ` +
+        'They show the same stored objects, so make them equal (with the YAML anchors).',
+    );
+  }
+  return {
+    file,
+    kind: names.kind,
+    apiVersions: versions.map(({ name }) => `${group}/${name}`),
+    schema: first.schema.openAPIV3Schema,
+  };
+}
+
+/** Looks at the kind only: the API server is the judge of everything else in a CRD. */
+function isCustomResourceDefinition(value: unknown): value is CustomResourceDefinition {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    value.kind === 'CustomResourceDefinition'
+  );
+}
+
+function contentOf(version: Version): object {
+  const { name: _name, served: _served, storage: _storage, ...content } = version;
+  return content;
+}
+
+/** `ImageStreamTag` becomes `image-stream-tag.ts`. */
+function generatedFile(source: Source): string {
+  return `${source.kind.replaceAll(/(?<=[a-z])[A-Z]/g, '-$&').toLowerCase()}.ts`;
+}
+
+async function typesOf(source: Source): Promise<string> {
+  const types = await compile(rootSchema(source), source.kind, {
+    additionalProperties: false,
+    bannerComment: '',
+    ignoreMinAndMaxItems: true,
+    style: { singleQuote: true, printWidth: 110 },
+  });
+  return [
+    `// Generated from crds/${source.file} by scripts/generate-api-types.ts.`,
+    '// Do not edit: change the CRD and run `npm run generate`.',
+    "import type { ObjectMeta } from '../objects.ts';",
+    '',
+    types,
+  ].join('\n');
+}
+
+function rootSchema(source: Source): JSONSchema {
+  const { kind, schema } = source;
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...fields } = schema.properties ?? {};
+  const translated = objectSchema({ ...schema, properties: fields }, kind, kind);
+  return {
+    ...translated,
+    properties: {
+      apiVersion: { enum: source.apiVersions },
+      kind: { enum: [kind] },
+      metadata: { tsType: 'ObjectMeta' },
+      ...translated.properties,
+    },
+    required: ['apiVersion', 'kind', 'metadata', ...(schema.required ?? [])],
+  };
+}
+
+/**
+ * Translates a CRD's schema to a JSON schema that prints well.
+ *
+ * @param path where the schema is, for TYPE_NAMES: `ImageStream.spec.tags[]`
+ * @param name the interface's name, should the schema be an object with fields
+ */
+function toJsonSchema(schema: Schema, path: string, name: string): JSONSchema {
+  const value = valueSchema(schema, path, name);
+  const described = schema.description === undefined ? {} : { description: schema.description };
+  return schema.nullable ? { ...described, anyOf: [value, { type: 'null' }] } : { ...described, ...value };
+}
+
+function valueSchema(schema: Schema, path: string, name: string): JSONSchema {
+  if (schema['x-kubernetes-int-or-string']) return { tsType: 'number | string' };
+  if (schema.properties !== undefined) return objectSchema(schema, path, name);
+  if (schema['x-kubernetes-preserve-unknown-fields']) return { tsType: 'Record<string, unknown>' };
+  if (schema.additionalProperties !== undefined) {
+    const values = toJsonSchema(schema.additionalProperties, `${path}{}`, name);
+    return { type: 'object', additionalProperties: values };
+  }
+  if (schema.items !== undefined) {
+    const itemPath = `${path}[]`;
+    const itemName = TYPE_NAMES[itemPath] ?? singular(name);
+    return { type: 'array', items: toJsonSchema(schema.items, itemPath, itemName) };
+  }
+  if (schema.enum !== undefined) return { enum: schema.enum };
+  const scalar = SCALAR_TYPES.find((type) => type === schema.type);
+  if (scalar !== undefined) return { type: scalar };
+  throw new Fault(`${path}: no TypeScript type is known for a schema of type ${schema.type ?? '(none)'}`);
+}
+
+function objectSchema(schema: Schema, path: string, name: string): JSONSchema {
+  const fields = Object.entries(schema.properties ?? {}).map(([field, value]) => {
+    const fieldPath = `${path}.${field}`;
+    return [
+      field,
+      toJsonSchema(value, fieldPath, TYPE_NAMES[fieldPath] ?? name + capitalised(field)),
+    ] as const;
+  });
+  return {
+    title: name,
+    type: 'object',
+    ...(schema.description === undefined ? {} : { description: schema.description }),
+    properties: Object.fromEntries(fields),
+    required: schema.required ?? [],
+    additionalProperties: Boolean(schema['x-kubernetes-preserve-unknown-fields']),
+  };
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function singular(name: string): string {
+  return name.replace(/ies$/, 'y').replace(/s$/, '');
+}
+
+/** A name for a path that no longer exists would be forgotten here, and the type renamed without notice. */
+function checkTypeNames(sources: readonly Source[]): void {
+  for (const path of Object.keys(TYPE_NAMES)) schemaAt(sources, path);
+}
+
+function checkEqualShapes(sources: readonly Source[]): void {
+  for (const { paths, except } of EQUAL_SHAPES) {
+    const [left, right] = paths.map((path) => shapeOf(schemaAt(sources, path), except));
+    if (isDeepStrictEqual(left, right)) continue;
+    throw new Fault(
+      `crds: ${paths[0]} and ${paths[1]} are meant to be one shape, but their fields or rules differ` +
+        `${except.length === 0 ? '' : ` (not counting ${except.join(', ')})`}. Copy the one that is right.`,
+    );
+  }
+}
+
+/** The fields and rules of a schema; its own description may differ, and so may the fields `except`. */
+function shapeOf(schema: Schema, except: readonly string[]): object {
+  const fields = Object.entries(schema.properties ?? {}).filter(([field]) => !except.includes(field));
+  return { fields: Object.fromEntries(fields), rules: schema['x-kubernetes-validations'] };
+}
+
+/** The schema at a path such as `ImageStream.spec.tags[].from`. */
+function schemaAt(sources: readonly Source[], path: string): Schema {
+  const [kind, ...steps] = path.replaceAll('[]', '.[]').split('.');
+  let schema = sources.find((source) => source.kind === kind)?.schema;
+  for (const step of steps) schema = step === '[]' ? schema?.items : schema?.properties?.[step];
+  if (schema === undefined) throw new Fault(`scripts/generate-api-types.ts: no CRD has a field ${path}`);
+  return schema;
+}

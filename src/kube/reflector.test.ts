@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { FakeClock } from '../../test/support/fake-clock.ts';
+import { HttpListener } from '../../test/support/http-listener.ts';
+import type { KubeObject } from '../api/resources.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { KubeClient } from './client.ts';
+import { Reflector } from './reflector.ts';
+import { Store } from './store.ts';
+import { KubeTransport } from './transport.ts';
+
+const resource = { group: 'test', version: 'v1', kind: 'Thing', plural: 'things', namespaced: true };
+
+function thing(name: string, resourceVersion: string): KubeObject {
+  return { metadata: { namespace: 'a', name, resourceVersion } };
+}
+
+function list(resourceVersion: string, items: readonly KubeObject[], next?: string): string {
+  return JSON.stringify({
+    metadata: { resourceVersion, ...(next === undefined ? {} : { continue: next }) },
+    items,
+  });
+}
+
+function event(type: string, object: unknown): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
+
+/** What the scripted API server says, one entry a request; the last one again and again. */
+type Answer = (response: ServerResponse, query: URLSearchParams) => void;
+
+const hang: Answer = (response) => {
+  response.writeHead(200).flushHeaders();
+};
+
+/** A clock that is 100 times too fast, so that real sockets and long waits go together. */
+const fastClock: Clock = {
+  now: () => systemClock.now() * 100,
+  setTimer: (delayMs, callback) => systemClock.setTimer(delayMs / 100, callback),
+};
+
+async function setUp(answers: readonly Answer[], clock: Clock = fastClock) {
+  const server = await HttpListener.start((request: IncomingMessage, response) => {
+    const answer = answers[Math.min(server.requests.length, answers.length) - 1];
+    answer?.(response, new URL(request.url ?? '', 'http://x').searchParams);
+  });
+  const kubeconfig = join(tmpdir(), `kubeconfig-${randomUUID()}`);
+  const config = {
+    'current-context': 't',
+    clusters: [{ name: 't', cluster: { server: server.url, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 't', user: { token: 'x' } }],
+    contexts: [{ name: 't', context: { cluster: 't', user: 't' } }],
+  };
+  await writeFile(kubeconfig, JSON.stringify(config));
+  const transport = KubeTransport.load({ kubeconfig, userAgent: 'test' });
+  const client = new KubeClient({ transport, clock });
+  const store = new Store<KubeObject>((object) => object.metadata.resourceVersion ?? '');
+  const heard: string[] = [];
+  store.onChange((key, after) => heard.push(`${key}=${after?.metadata.resourceVersion ?? 'gone'}`));
+  const log = pino({ enabled: false });
+  const reflector = new Reflector({ client, resource, store, keep: (object) => object, clock, log });
+  const abort = new AbortController();
+  const running = reflector.run(abort.signal);
+  const stop = async (): Promise<void> => {
+    abort.abort();
+    await running;
+  };
+  onTestFinished(async () => {
+    await stop();
+    await transport.close();
+    await server[Symbol.asyncDispose]();
+    await rm(kubeconfig);
+  });
+  return { server, store, heard, reflector, stop };
+}
+
+describe('a list', () => {
+  it('is read page by page and followed by a watch from where it ended', async () => {
+    const { server, heard, reflector } = await setUp([
+      (response) => response.end(list('10', [thing('x', '1')], 'more')),
+      (response) => response.end(list('11', [thing('y', '2')])),
+      hang,
+    ]);
+    await reflector.synced;
+    await eventually(() => server.requests.length === 3, { what: 'the watch' });
+    expect(heard).toEqual(['a/x=1', 'a/y=2']);
+    expect(server.paths).toEqual([
+      '/apis/test/v1/things?limit=500',
+      '/apis/test/v1/things?limit=500&continue=more',
+      '/apis/test/v1/things?watch=true&allowWatchBookmarks=true&resourceVersion=11&timeoutSeconds=300',
+    ]);
+  });
+
+  it('is asked for again when the server is broken, and a page that is too old starts it anew', async () => {
+    const { heard, reflector } = await setUp([
+      (response) => response.writeHead(500).end('broken'),
+      (response) => response.socket?.destroy(),
+      (response) => response.end(list('10', [thing('x', '1')], 'more')),
+      (response) =>
+        response.writeHead(410).end(JSON.stringify({ code: 410, reason: 'Expired', message: 'too old' })),
+      (response) => response.end(list('12', [thing('x', '1')])),
+      hang,
+    ]);
+    await reflector.synced;
+    expect(heard).toEqual(['a/x=1']);
+  });
+
+  it('waits as long as a busy server asks', async () => {
+    const clock = new FakeClock();
+    const { server, reflector } = await setUp(
+      [
+        (response) => response.writeHead(429, { 'retry-after': '3' }).end('{}'),
+        (response) => response.end(list('1', [])),
+        hang,
+      ],
+      clock,
+    );
+    await eventually(() => clock.pending.length > 0, { what: 'the wait' });
+    expect(clock.pending).toEqual([3_000]);
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(3_000);
+    await reflector.synced;
+  });
+});
+
+describe('a watch', () => {
+  it('brings news, changes and deletions in their order', async () => {
+    const { heard } = await setUp([
+      (response) => response.end(list('10', [thing('x', '1')])),
+      (response) =>
+        response.write(
+          event('ADDED', thing('y', '11')) +
+            event('MODIFIED', thing('x', '12')) +
+            event('DELETED', thing('y', '13')),
+        ),
+    ]);
+    await eventually(() => heard.length === 4, { what: 'three events' });
+    expect(heard).toEqual(['a/x=1', 'a/y=11', 'a/x=12', 'a/y=gone']);
+  });
+
+  it.each([
+    { name: 'ends', end: (response: ServerResponse) => response.end() },
+    { name: 'breaks off', end: (response: ServerResponse) => setImmediate(() => response.socket?.destroy()) },
+    {
+      name: 'breaks off inside an event',
+      end: (response: ServerResponse) => {
+        response.write('{"type":"ADDED","obj');
+        setImmediate(() => response.socket?.destroy());
+      },
+    },
+    { name: 'sends nonsense', end: (response: ServerResponse) => response.end('nonsense\n') },
+  ])('that $name is taken up where it stopped, without a new list', async ({ end }) => {
+    const { server, heard } = await setUp([
+      (response) => response.end(list('10', [])),
+      (response) => {
+        response.write(
+          event('ADDED', thing('x', '11')) + event('BOOKMARK', { metadata: { resourceVersion: '19' } }),
+        );
+        end(response);
+      },
+      (response) => response.write(event('ADDED', thing('y', '20'))),
+    ]);
+    await eventually(() => heard.includes('a/y=20'), { what: 'the event of the second watch' });
+    expect(heard).toEqual(['a/x=11', 'a/y=20']);
+    expect(server.paths[2]).toContain('resourceVersion=19');
+  });
+
+  it.each([
+    {
+      name: 'as an event',
+      gone: (response: ServerResponse) => response.end(event('ERROR', { code: 410, message: 'too old' })),
+    },
+    { name: 'as an answer', gone: (response: ServerResponse) => response.writeHead(410).end('{}') },
+  ])(
+    'that is too old ($name) is followed by a new list, which finds what was deleted meanwhile',
+    async ({ gone }) => {
+      const { heard } = await setUp([
+        (response) => response.end(list('10', [thing('x', '1'), thing('y', '2')])),
+        (response) => gone(response),
+        (response) => response.end(list('30', [thing('y', '2')])),
+        hang,
+      ]);
+      await eventually(() => heard.includes('a/x=gone'), { what: 'the deletion' });
+      expect(heard).toEqual(['a/x=1', 'a/y=2', 'a/x=gone']);
+    },
+  );
+
+  it('that stays silent is given up and taken up again', async () => {
+    const { server } = await setUp([(response) => response.end(list('10', [])), hang]);
+    await eventually(() => server.requests.length >= 3, { what: 'the second watch' });
+    expect(server.paths[2]).toContain('resourceVersion=10');
+  });
+
+  it('that the server closes at once is asked for ever more rarely', async () => {
+    const clock = new FakeClock();
+    const { server } = await setUp(
+      [(response) => response.end(list('10', [])), (response) => response.end()],
+      clock,
+    );
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      await eventually(() => clock.pending.length === 1 && server.requests.length === i + 2, {
+        what: `wait ${i}`,
+      });
+      const [wait = 0] = clock.pending;
+      waits.push(wait);
+      await clock.advance(wait);
+    }
+    expect(waits.every((wait, i) => wait >= 500 * 2 ** i)).toBe(true);
+  });
+});
+
+it('asks for nothing more after its end', async () => {
+  const { server, reflector, stop } = await setUp([(response) => response.end(list('10', [])), hang]);
+  await reflector.synced;
+  await eventually(() => server.requests.length === 2, { what: 'the watch' });
+  await stop();
+  expect(server.requests).toHaveLength(2);
+});

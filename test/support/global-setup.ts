@@ -1,0 +1,53 @@
+import { fileURLToPath } from 'node:url';
+import type { TestProject } from 'vitest/node';
+
+import { ensureAssets } from './assets.ts';
+import { type ClusterFacts, startCluster } from './cluster.ts';
+import { OperatorProcess } from './operator-process.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The cluster that all integration tests of a run share; `sharedCluster` of fixture.ts makes it usable. */
+    readonly cluster: ClusterFacts;
+    /** `http://host:port` of the health endpoints of the operator that runs in it. */
+    readonly operatorHealthUrl: string;
+  }
+}
+
+const crdFolder = fileURLToPath(new URL('../../crds/', import.meta.url));
+
+/**
+ * Starts the cluster of a test run and the operator in it: called by vitest once, before the integration tests.
+ * The function that it returns ends both. On SIGINT and SIGTERM vitest exits without calling it; exit handlers
+ * then end the programs and remove their folder.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  process.once('SIGHUP', exitOnHangup);
+  const cluster = await startCluster({
+    assets: await ensureAssets(),
+    crds: crdFolder,
+    users: [{ name: 'alice' }, { name: 'bob' }],
+  });
+  try {
+    const operator = await OperatorProcess.start({
+      kubeconfigPath: cluster.kubeconfigPath,
+      // Tests do not wait half a minute for a second try.
+      args: ['--retry-min', '500ms'],
+    });
+    project.provide('cluster', cluster.facts);
+    project.provide('operatorHealthUrl', operator.healthUrl);
+    return async () => {
+      await operator.stop();
+      await cluster.stop();
+      process.off('SIGHUP', exitOnHangup);
+    };
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** The terminal was closed: by default Node.js would end without its exit handlers. */
+function exitOnHangup(): void {
+  process.exit(129);
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
+import { eventually } from './eventually.ts';
+import { createNamespace, type SharedCluster } from './fixture.ts';
+import { type BuiltImage, pushImage } from './images.ts';
+import {
+  type Condition,
+  deployment,
+  deployments,
+  events,
+  type ImageStream,
+  imageStream,
+  imageStreams,
+  type TagEvent,
+  type Workload,
+} from './resources.ts';
+
+export const importRequested = 'imagestream-operator/import-requested';
+
+/** One entry of a trigger annotation: a container by name that follows `stream:tag`. */
+export function trigger(source: string, container: string, list = 'containers'): object {
+  return {
+    from: { kind: 'ImageStreamTag', name: source },
+    fieldPath: `spec.template.spec.${list}[?(@.name=="${container}")].image`,
+  };
+}
+
+/** The annotation with these entries. */
+export function triggers(...entries: readonly object[]): Record<string, string> {
+  return { 'image.openshift.io/triggers': JSON.stringify(entries) };
+}
+
+/** A namespace with a registry of its own behind a counting proxy: what most tests of the loop start with. */
+export class Scenario implements AsyncDisposable {
+  readonly cluster: SharedCluster;
+  readonly namespace: string;
+  readonly proxy: CountingProxy;
+  /** Repository of the test's images. */
+  readonly repository: string;
+  readonly #disposeNamespace: () => Promise<void>;
+
+  private constructor(
+    cluster: SharedCluster,
+    parts: { namespace: string; proxy: CountingProxy; disposeNamespace: () => Promise<void> },
+  ) {
+    this.cluster = cluster;
+    this.namespace = parts.namespace;
+    this.proxy = parts.proxy;
+    this.repository = `test/${randomBytes(4).toString('hex')}`;
+    this.#disposeNamespace = parts.disposeNamespace;
+  }
+
+  /** Sets a scenario up; with `tls` its registry speaks HTTPS with a certificate that nobody trusts. */
+  static async start(cluster: SharedCluster, options: { tls?: boolean } = {}): Promise<Scenario> {
+    const namespace = await createNamespace(cluster.kube, 'loop');
+    const { certificatePath, certificateKeyPath } = cluster.facts;
+    const tls = options.tls
+      ? {
+          certificate: await readFile(certificatePath, 'utf8'),
+          key: await readFile(certificateKeyPath, 'utf8'),
+        }
+      : undefined;
+    const proxy = await startCountingProxy({ target: cluster.registryHost, ...(tls && { tls }) });
+    const disposeNamespace = async (): Promise<void> => namespace[Symbol.asyncDispose]();
+    return new Scenario(cluster, { namespace: namespace.name, proxy, disposeNamespace });
+  }
+
+  /** Pull spec of a tag as the operator is to use it: through the proxy. */
+  pullSpec(tag: string): string {
+    return `${this.proxy.host}/${this.repository}:${tag}`;
+  }
+
+  /** Pull spec that consumers get for an image. */
+  pinned(digest: string): string {
+    return `${this.proxy.host}/${this.repository}@${digest}`;
+  }
+
+  /** Pushes an image straight to the registry, so that the proxy does not count it. */
+  async push(tag: string, content: string): Promise<BuiltImage> {
+    return pushImage({ host: this.cluster.registryHost, repository: this.repository, tag }, { content });
+  }
+
+  /** Creates a stream whose tags follow tags of the same name in the registry. */
+  async createStream(
+    name: string,
+    tags: readonly string[],
+    more: { insecure?: boolean } = {},
+  ): Promise<ImageStream> {
+    const entries = Object.fromEntries(tags.map((tag) => [tag, this.pullSpec(tag)]));
+    const { kube } = this.cluster;
+    return kube.create(
+      imageStreams,
+      imageStream({ namespace: this.namespace, name, tags: entries, ...more }),
+    );
+  }
+
+  /** Creates a Deployment with containers (name to image) and triggers. */
+  async createDeployment(
+    name: string,
+    containers: Readonly<Record<string, string>>,
+    annotations: Readonly<Record<string, string>>,
+  ): Promise<Workload> {
+    return this.cluster.kube.create(
+      deployments,
+      deployment({ namespace: this.namespace, name, containers, annotations }),
+    );
+  }
+
+  /** Asks for an import of all tags of a stream. */
+  async requestImport(name: string, value: string = randomBytes(4).toString('hex')): Promise<void> {
+    await this.cluster.kube.patch(
+      imageStreams,
+      { namespace: this.namespace, name },
+      { metadata: { annotations: { [importRequested]: value } } },
+    );
+  }
+
+  async stream(name: string): Promise<ImageStream> {
+    return this.cluster.kube.get(imageStreams, { namespace: this.namespace, name });
+  }
+
+  async deployment(name: string): Promise<Workload> {
+    return this.cluster.kube.get(deployments, { namespace: this.namespace, name });
+  }
+
+  /** Waits until the newest image of a tag is this one, and returns the tag's history. */
+  async tagHas(stream: string, tag: string, digest: string): Promise<readonly TagEvent[]> {
+    return eventually(
+      async () => {
+        const items = tagOf(await this.stream(stream), tag)?.items ?? [];
+        return items[0]?.image === digest && items;
+      },
+      { what: `${stream}:${tag} to have ${digest}` },
+    );
+  }
+
+  /** Waits until the last import of a tag has failed, and returns its condition. */
+  async tagFails(stream: string, tag: string): Promise<Condition> {
+    return eventually(async () => tagOf(await this.stream(stream), tag)?.conditions?.[0], {
+      what: `the failed import of ${stream}:${tag} to show`,
+    });
+  }
+
+  /** Waits until a Deployment's container has this image. */
+  async containerHas(name: string, container: string, image: string): Promise<Workload> {
+    return eventually(
+      async () => {
+        const workload = await this.deployment(name);
+        const { containers, initContainers = [] } = workload.spec.template.spec;
+        const found = [...containers, ...initContainers].find((candidate) => candidate.name === container);
+        return found?.image === image && workload;
+      },
+      { what: `container ${container} of ${name} to have ${image}` },
+    );
+  }
+
+  /** Waits for an event of a reason on an object, and returns its message. */
+  async event(name: string, reason: string): Promise<string> {
+    return eventually(
+      async () => {
+        const all = await this.cluster.kube.list(events, { namespace: this.namespace });
+        return all.find((event) => event.involvedObject.name === name && event.reason === reason)?.message;
+      },
+      { what: `an event ${reason} on ${name}` },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy.close();
+    await this.#disposeNamespace();
+  }
+}
+
+/** The status of a stream's tag. */
+export function tagOf(
+  stream: ImageStream,
+  tag: string,
+): NonNullable<NonNullable<ImageStream['status']>['tags']>[number] | undefined {
+  return stream.status?.tags?.find((entry) => entry.tag === tag);
+}
