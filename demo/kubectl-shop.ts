@@ -1,7 +1,9 @@
 /** What the demo does in its namespace: kubectl as a person would type it, and waiting for what follows from it. */
 import type { Cluster } from '../test/support/cluster.ts';
 import { eventually } from '../test/support/eventually.ts';
+import type { KubeClient } from '../test/support/kube-client.ts';
 import type { KubectlResult } from '../test/support/kubectl.ts';
+import { deployments, imageStreams } from '../test/support/resources.ts';
 import { type Story, seconds } from './story.ts';
 
 const history = String.raw`jsonpath={range .status.tags[0].items[*]}{.created}{"  "}{.dockerImageReference}{"\n"}{end}`;
@@ -12,13 +14,15 @@ export class Shop {
   readonly #story: Story;
   readonly #cluster: Cluster;
   readonly #signal: AbortSignal;
-  /** When the last command was sent: what follows is timed from there. */
-  #sentAt = 0;
+  readonly #kube: KubeClient;
+  /** When the last command returned: what follows is timed from there. */
+  #doneAt = 0;
 
   constructor(options: { story: Story; cluster: Cluster; signal: AbortSignal }) {
     this.#story = options.story;
     this.#cluster = options.cluster;
     this.#signal = options.signal;
+    this.#kube = options.cluster.client();
   }
 
   /** Applies a manifest from standard input, and shows both. */
@@ -39,6 +43,11 @@ export class Shop {
     return this.run(...args);
   }
 
+  /** Ends the connections. */
+  close(): Promise<void> {
+    return this.#kube.close();
+  }
+
   /** Shows the image that the Deployment has now. */
   async showImage(): Promise<void> {
     const { stdout } = await this.#kubectl(['get', 'deployment', 'web', '-o', containerImage]);
@@ -54,33 +63,32 @@ export class Shop {
   /** Waits until the Deployment's container has the digest, and says how long that took. */
   async deploymentRuns(digest: string, since: string): Promise<void> {
     const image = await this.#awaited('the Deployment to get its image', async () => {
-      const { stdout } = await this.#look(['get', 'deployment', 'web', '-n', 'demo', '-o', containerImage]);
-      return stdout.endsWith(digest) && stdout;
+      const { spec } = await this.#kube.get(deployments, { namespace: 'demo', name: 'web' });
+      const [container] = spec.template.spec.containers;
+      return container?.image.endsWith(digest) === true && container.image;
     });
-    this.#story.say(`✓ ${seconds(performance.now() - this.#sentAt)} after ${since} the Deployment has`);
+    this.#story.say(`✓ ${seconds(performance.now() - this.#doneAt)} after ${since} the Deployment has`);
     this.#story.say(`  ${image}`);
   }
 
   /** Waits until the stream says that its import failed. */
   async importFails(): Promise<void> {
     await this.#awaited('the failed import to show', async () => {
-      const ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-      const { stdout } = await this.#look(['get', 'imagestream', 'web', '-n', 'demo', '-o', ready]);
-      return stdout === 'False';
+      const { status } = await this.#kube.get(imageStreams, { namespace: 'demo', name: 'web' });
+      return (
+        status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'False') === true
+      );
     });
-    this.#story.say(`✓ ${seconds(performance.now() - this.#sentAt)} later the stream says what is wrong`);
+    this.#story.say(`✓ ${seconds(performance.now() - this.#doneAt)} later the stream says what is wrong`);
   }
 
   async #kubectl(args: readonly string[], input?: string): Promise<KubectlResult> {
-    this.#sentAt = performance.now();
-    const result = await this.#look([...args, '-n', 'demo'], input);
+    this.#signal.throwIfAborted();
+    const options = input === undefined ? {} : { input };
+    const result = await this.#cluster.kubectl([...args, '-n', 'demo'], options);
+    this.#doneAt = performance.now();
     if (result.exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
     return result;
-  }
-
-  #look(args: readonly string[], input?: string): Promise<KubectlResult> {
-    this.#signal.throwIfAborted();
-    return this.#cluster.kubectl(args, input === undefined ? {} : { input });
   }
 
   async #awaited<T extends string | true>(what: string, probe: () => Promise<T | false>): Promise<T> {

@@ -19,7 +19,7 @@ a Deployment follows an image stream tag: imported, moved, rolled back, and kept
   --help   this text
 `;
 
-const crds = fileURLToPath(new URL('../crds/', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -30,6 +30,8 @@ async function main(): Promise<void> {
     return;
   }
   const interrupt = new AbortController();
+  // kubectl is shown crds/ as a person in the checkout would type it.
+  process.chdir(root);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       // The second time somebody is out of patience; the programs die with this process.
@@ -57,8 +59,7 @@ async function tell(
   stack: AsyncDisposableStack,
   { signal, keep }: { signal: AbortSignal; keep: boolean },
 ): Promise<void> {
-  const { cluster, operator } = await start(story, stack, signal);
-  const shop = new Shop({ story, cluster, signal });
+  const { cluster, operator, shop } = await start(story, stack, signal);
   const target = { host: cluster.registry.host, repository: 'shop/web', tag: 'stable' };
 
   story.chapter('A tag and a Deployment that follows it');
@@ -66,7 +67,7 @@ async function tell(
     pushImage(target, { content: 'the first' }),
   );
   await shop.apply(shopManifest('demo', `${target.host}/shop/web:stable`));
-  await shop.deploymentRuns(first.digest, 'kubectl apply');
+  await shop.deploymentRuns(first.digest, 'kubectl apply returned');
   await shop.show('get', 'imagestream', 'web');
   await shop.showImage();
 
@@ -81,13 +82,13 @@ async function tell(
     '--overwrite',
     `imagestream-operator/import-requested=${Date.now()}`,
   );
-  await shop.deploymentRuns(second.digest, 'asking for the import');
+  await shop.deploymentRuns(second.digest, 'the request');
   await shop.showHistory();
 
   story.chapter('Back to the old image');
   const pinned = `${target.host}/shop/web@${first.digest}`;
   await shop.run('patch', 'imagestream', 'web', '--type=json', '-p', pointTagAt(pinned));
-  await shop.deploymentRuns(first.digest, 'pointing the tag at the old digest');
+  await shop.deploymentRuns(first.digest, 'the patch');
   await shop.showHistory();
 
   story.chapter('The registry goes down');
@@ -106,8 +107,8 @@ async function tell(
   await shop.show(
     'get',
     'events',
-    '--field-selector',
-    'reason!=ScalingReplicaSet',
+    '--field-selector=reportingComponent=imagestream-operator',
+    '--sort-by=.metadata.creationTimestamp',
     '-o',
     'custom-columns=ON:.involvedObject.kind,REASON:.reason,MESSAGE:.message',
   );
@@ -119,7 +120,7 @@ async function start(
   story: Story,
   stack: AsyncDisposableStack,
   signal: AbortSignal,
-): Promise<{ cluster: Cluster; operator: OperatorProcess }> {
+): Promise<{ cluster: Cluster; operator: OperatorProcess; shop: Shop }> {
   story.chapter('A cluster');
   // Without a step: building the programs for the first time shows its own progress.
   const assets = await ensureAssets({ signal });
@@ -128,7 +129,8 @@ async function start(
   );
   stack.defer(() => cluster.stop());
   const shop = new Shop({ story, cluster, signal });
-  await shop.run('apply', '--server-side', '-f', crds);
+  stack.defer(() => shop.close());
+  await shop.run('apply', '--server-side', '-f', 'crds/');
   await shop.run('create', 'namespace', 'demo');
   const operator = await story.step('the operator (npm start)', () =>
     OperatorProcess.start({ kubeconfigPath: cluster.kubeconfigPath }),
@@ -136,7 +138,7 @@ async function start(
   stack.defer(async () => {
     await operator.stop();
   });
-  return { cluster, operator };
+  return { cluster, operator, shop };
 }
 
 function pointTagAt(image: string): string {

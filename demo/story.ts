@@ -15,6 +15,8 @@ export function seconds(ms: number): string {
 export class Story {
   readonly #signal: AbortSignal;
   #chapter = 0;
+  /** The line before is empty: paragraphs are one empty line apart. */
+  #atGap = false;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
@@ -22,14 +24,18 @@ export class Story {
 
   /** A line as it is. */
   line(text = ''): void {
+    if (text === '' && this.#atGap) return;
     console.log(text);
+    this.#atGap = text === '';
   }
 
   /** Starts a chapter. */
   chapter(title: string): void {
     this.#signal.throwIfAborted();
     this.#chapter++;
-    console.log(`\n${paint(1, `${this.#chapter}. ${title}`)}\n`);
+    this.line();
+    this.line(paint(1, `${this.#chapter}. ${title}`));
+    this.line();
   }
 
   /** Does something and says how long it took. */
@@ -50,27 +56,29 @@ export class Story {
 
   /** A sentence to the reader. */
   say(text: string): void {
-    console.log(`   ${text}`);
+    this.line(`   ${text}`);
   }
 
   /** A command as a person would type it, and what it printed. */
   command(command: string, output: string): void {
-    console.log(`\n     ${paint(36, `$ ${command}`)}`);
-    for (const line of output.trimEnd().split('\n')) console.log(`     ${line}`);
-    console.log();
+    this.line();
+    this.line(`     ${paint(36, `$ ${command}`)}`);
+    for (const line of output.trimEnd().split('\n')) this.line(line === '' ? '' : `     ${line}`);
+    this.line();
   }
 
   /** The last step: done even after an interruption. */
   async cleanUp(work: () => Promise<void>): Promise<void> {
     const startedAt = performance.now();
     await work();
-    console.log(
-      `\n   ${paint(32, '✓')} everything is stopped and removed ${paint(2, `(${seconds(performance.now() - startedAt)})`)}`,
+    this.line();
+    this.line(
+      `   ${paint(32, '✓')} everything is stopped and removed ${paint(2, `(${seconds(performance.now() - startedAt)})`)}`,
     );
   }
 
   #done(text: string): void {
     if (terminal) process.stdout.write('\r\u001b[2K');
-    console.log(text);
+    this.line(text);
   }
 }

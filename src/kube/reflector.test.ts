@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import { HttpListener } from '../../test/support/http-listener.ts';
+import { writeKubeconfig } from '../../test/support/kubeconfig.ts';
 import type { KubeObject } from '../api/resources.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { KubeClient } from './client.ts';
@@ -50,15 +47,8 @@ async function setUp(answers: readonly Answer[], clock: Clock = fastClock) {
     const answer = answers[Math.min(server.requests.length, answers.length) - 1];
     answer?.(response, new URL(request.url ?? '', 'http://x').searchParams);
   });
-  const kubeconfig = join(tmpdir(), `kubeconfig-${randomUUID()}`);
-  const config = {
-    'current-context': 't',
-    clusters: [{ name: 't', cluster: { server: server.url, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 't', user: { token: 'x' } }],
-    contexts: [{ name: 't', context: { cluster: 't', user: 't' } }],
-  };
-  await writeFile(kubeconfig, JSON.stringify(config));
-  const transport = KubeTransport.load({ kubeconfig, userAgent: 'test' });
+  const kubeconfig = await writeKubeconfig(server.url);
+  const transport = KubeTransport.load({ kubeconfig: kubeconfig.path, userAgent: 'test' });
   const client = new KubeClient({ transport, clock });
   const store = new Store<KubeObject>((object) => object.metadata.resourceVersion ?? '');
   const heard: string[] = [];
@@ -75,7 +65,7 @@ async function setUp(answers: readonly Answer[], clock: Clock = fastClock) {
     await stop();
     await transport.close();
     await server[Symbol.asyncDispose]();
-    await rm(kubeconfig);
+    await kubeconfig[Symbol.asyncDispose]();
   });
   return { server, store, heard, reflector, stop };
 }

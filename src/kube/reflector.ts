@@ -33,7 +33,7 @@ const shortWatchMs = 5_000;
 const silentWatchMs = 150_000;
 /** The server ends a watch after about this time; spread over replicas and kinds by the hash of the path. */
 const watchSeconds = 300;
-const backoff: BackoffPolicy = { baseMs: 500, maxMs: 30_000 };
+const backoff: BackoffPolicy = { baseMs: 500, maxMs: 10_000 };
 
 /** Lists and watches one collection until its signal is aborted. */
 export class Reflector<T extends KubeObject, S> {

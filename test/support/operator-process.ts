@@ -23,6 +23,8 @@ export interface OperatorOptions {
 export interface OperatorExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** What was printed that is no log line. */
+  readonly stdout: string;
   readonly stderr: string;
 }
 
@@ -31,6 +33,7 @@ export class OperatorProcess {
   readonly #child: ChildProcess;
   readonly #lines: LogLine[] = [];
   readonly #exited: Promise<OperatorExit>;
+  #stdout = '';
   #stderr = '';
 
   private constructor(options: OperatorOptions) {
@@ -50,6 +53,10 @@ export class OperatorProcess {
     });
     if (this.#child.stdout !== null) {
       createInterface({ input: this.#child.stdout }).on('line', (text) => {
+        if (!text.startsWith('{')) {
+          this.#stdout += `${text}\n`;
+          return;
+        }
         const line = JSON.parse(text) as LogLine;
         this.#lines.push(line);
         options.onLog?.(line);
@@ -58,6 +65,7 @@ export class OperatorProcess {
     this.#exited = once(this.#child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => ({
       code: code as number | null,
       signal: signal as NodeJS.Signals | null,
+      stdout: this.#stdout,
       stderr: this.#stderr,
     }));
     process.once('exit', this.#killNow);
