@@ -1,6 +1,7 @@
 /** The operator's settings: one table of flags, environment variables and defaults, and its help text. */
 import { parseArgs } from 'node:util';
 import type { ImportMode } from './domain/import-plan.ts';
+import type { Platform } from './domain/manifest.ts';
 import { type LogLevel, logLevels } from './observability/logger.ts';
 
 /** All settings, checked. */
@@ -12,7 +13,18 @@ export interface Config {
   readonly healthPort: number;
   readonly logLevel: LogLevel;
   readonly importMode: ImportMode;
+  readonly platform: Platform;
   readonly historyLimit: number;
+  /** Milliseconds. */
+  readonly schedulePeriod: number;
+  readonly repositoryTagLimit: number;
+  /** Path of the registry policy; undefined means that there is none. */
+  readonly registryPolicy: string | undefined;
+  /** Path of a PEM bundle. */
+  readonly registryCa: string | undefined;
+  readonly trustedRealms: readonly string[];
+  readonly allowPrivateRegistries: boolean;
+  readonly allowLinkLocal: boolean;
   /** Milliseconds. */
   readonly retryMin: number;
   /** Milliseconds. */
@@ -67,6 +79,66 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     fallback: 'Legacy',
     help: 'for tags without importPolicy.importMode: Legacy keeps one platform of an index, PreserveOriginal the index',
     parse: (text) => oneOf(text, ['Legacy', 'PreserveOriginal'] as const),
+  },
+  platform: {
+    flag: 'platform',
+    env: 'IMAGESTREAM_PLATFORM',
+    fallback: 'linux/amd64',
+    help: 'what a Legacy import keeps of an index, as os/architecture; annotations of a tag say otherwise',
+    parse: (text) => platform(text),
+  },
+  schedulePeriod: {
+    flag: 'schedule-period',
+    env: 'IMAGESTREAM_SCHEDULE_PERIOD',
+    fallback: '15m',
+    help: 'time between two checks of a tag with importPolicy.scheduled',
+    parse: (text) => duration(text),
+  },
+  repositoryTagLimit: {
+    flag: 'repository-tag-limit',
+    env: 'IMAGESTREAM_REPOSITORY_TAG_LIMIT',
+    fallback: '50',
+    help: 'tags of spec.dockerImageRepository that are imported, by priority',
+    parse: (text) => integer(text, 1, 1_000),
+  },
+  registryPolicy: {
+    flag: 'registry-policy',
+    env: 'IMAGESTREAM_REGISTRY_POLICY',
+    fallback: undefined,
+    help: 'YAML file with mirrors, blocked, allowed and insecure registries and request budgets; read again when it changes',
+    parse: (text) => text,
+  },
+  registryCa: {
+    flag: 'registry-ca',
+    env: 'IMAGESTREAM_REGISTRY_CA',
+    fallback: undefined,
+    help: 'PEM file with certificate authorities for registries, beside those of the system',
+    parse: (text) => text,
+  },
+  trustedRealms: {
+    flag: 'trusted-realms',
+    env: 'IMAGESTREAM_TRUSTED_REALMS',
+    fallback: '',
+    help: 'token servers (host names, separated by commas) that may get credentials though they are of another domain than the registry',
+    parse: (text) =>
+      text
+        .split(',')
+        .map((host) => host.trim().toLowerCase())
+        .filter((host) => host !== ''),
+  },
+  allowPrivateRegistries: {
+    flag: 'allow-private-registries',
+    env: 'IMAGESTREAM_ALLOW_PRIVATE_REGISTRIES',
+    fallback: 'true',
+    help: 'true lets streams name registries on private and loopback addresses',
+    parse: (text) => boolean(text),
+  },
+  allowLinkLocal: {
+    flag: 'allow-link-local',
+    env: 'IMAGESTREAM_ALLOW_LINK_LOCAL',
+    fallback: 'false',
+    help: 'true lets streams name registries on link-local addresses, where clouds keep their metadata',
+    parse: (text) => boolean(text),
   },
   historyLimit: {
     flag: 'history-limit',
@@ -196,6 +268,17 @@ function integer(text: string, min: number, max: number): number {
     throw new Error(`must be a whole number from ${min} to ${max}`);
   }
   return value;
+}
+
+function boolean(text: string): boolean {
+  return oneOf(text, ['true', 'false'] as const) === 'true';
+}
+
+function platform(text: string): Platform {
+  const [, os, architecture] = /^([a-z0-9]{1,32})\/([a-z0-9]{1,32})$/.exec(text) ?? [];
+  if (os === undefined || architecture === undefined)
+    throw new Error('must be os/architecture, such as linux/arm64');
+  return { os, architecture };
 }
 
 /** Milliseconds of a duration such as 500ms, 30s, 15m or 1h. */

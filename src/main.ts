@@ -1,9 +1,10 @@
 /** The process: settings in, operator up, signals, exit code. The only file of `src/` that touches `process`. */
-import { readFileSync } from 'node:fs';
+import packageJson from '../package.json' with { type: 'json' };
 import { parseInvocation } from './config.ts';
 import { createLogger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
 import { startOperator } from './operator.ts';
+import { parseProxySettings } from './registry/proxy.ts';
 import { systemClock } from './runtime/clock.ts';
 
 /** Work under way may end for this long after SIGTERM; the process is gone two seconds later at the latest. */
@@ -28,7 +29,8 @@ async function main(): Promise<number> {
     log,
     metrics: new Metrics(),
     clock: systemClock,
-    userAgent: `imagestream-operator/${version()}`,
+    proxies: parseProxySettings(process.env),
+    userAgent: `imagestream-operator/${packageJson.version}`,
   });
   const operator = await Promise.race([starting, signalled.then(() => undefined)]);
   if (operator === undefined) return 0;
@@ -43,14 +45,6 @@ function firstSignal(signals: readonly NodeJS.Signals[]): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const signal of signals) process.once(signal, () => resolve());
   return promise;
-}
-
-/** The version from package.json beside the sources, which the bundle carries too. */
-function version(): string {
-  const { version: text } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return text;
 }
 
 main().then(

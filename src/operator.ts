@@ -4,6 +4,7 @@ import type { ImageStream } from './api/generated/image-stream.ts';
 import { imageStreams, type KubeObject, type Resource } from './api/resources.ts';
 import type { TriggeredWorkload } from './api/workload.ts';
 import type { Config } from './config.ts';
+import { CheckMemory } from './controllers/check-memory.ts';
 import { imageStreamReconcile } from './controllers/image-stream-controller.ts';
 import { indexByStream, triggerReconcile, watchTriggers } from './controllers/trigger-controller.ts';
 import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
@@ -15,9 +16,8 @@ import { Reflector } from './kube/reflector.ts';
 import { Store } from './kube/store.ts';
 import { KubeTransport } from './kube/transport.ts';
 import type { Metrics } from './observability/metrics.ts';
-import { Authenticator } from './registry/authenticator.ts';
-import { RegistryClient } from './registry/client.ts';
-import { RegistryTransport } from './registry/transport.ts';
+import type { ProxySettings } from './registry/proxy.ts';
+import { createRegistryStack, type RegistryStack } from './registry-stack.ts';
 import type { Clock } from './runtime/clock.ts';
 import { HealthServer } from './server/http-server.ts';
 
@@ -29,6 +29,8 @@ export interface OperatorParts {
   readonly clock: Clock;
   /** Shown to registries and the API server. */
   readonly userAgent: string;
+  /** Proxies for registries; the API server is reached directly. */
+  readonly proxies: ProxySettings;
 }
 
 /** A running operator. */
@@ -53,11 +55,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     onRequest: (method, status) => metrics.apiRequests.inc({ method, status: String(status) }),
   });
   await checkCluster(client, transport.server, stopping.signal);
-  const registryTransport = new RegistryTransport({ userAgent });
-  const registry = new RegistryClient({
-    authenticator: new Authenticator({ transport: registryTransport, clock }),
-    onRequest: (document) => metrics.registryRequests.inc({ document }),
-  });
+  const registry = await createRegistryStack({ ...parts, client });
   const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
   const stores = createStores();
   const controllers = createControllers(parts, { client, registry, recorder, stores });
@@ -67,6 +65,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     checks: reflectors.map(({ name, reflector }) => ({ name, ready: () => reflector.hasSynced })),
   });
   const healthPort = await health.listen(config.healthHost, config.healthPort);
+  registry.watchPolicy(stopping.signal);
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
   for (const controller of controllers) controller.start();
@@ -77,7 +76,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
     await recorder.flush();
     stopping.abort(new Error('the operator stops'));
-    await Promise.all([...running, health.close(), registryTransport.close(), transport.close()]);
+    await Promise.all([...running, health.close(), registry.close(), transport.close()]);
     log.info('operator stopped');
   };
   return { healthPort, stop };
@@ -111,18 +110,23 @@ function createControllers(
     stores,
   }: {
     client: KubeClient;
-    registry: RegistryClient;
+    registry: RegistryStack;
     recorder: EventRecorder;
     stores: Stores;
   },
 ): readonly Controller[] {
   const { streams, workloads } = stores;
-  const { importMode, historyLimit, retryMin, retryMax } = config;
-  const settings = { importMode, historyLimit, retry: { baseMs: retryMin, maxMs: retryMax } };
+  const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, retryMin, retryMax } = config;
+  const retry = { baseMs: retryMin, maxMs: retryMax };
+  const settings = { importMode, platform, schedulePeriodMs, historyLimit, retry };
+  const { importer } = registry;
+  const checks = new CheckMemory({ clock });
   const imports = new Controller({
     name: 'imagestream',
     concurrency: config.importConcurrency,
-    reconcile: imageStreamReconcile({ client, registry, streams, recorder, clock, log, metrics, settings }),
+    reconcile: imageStreamReconcile({
+      ...{ client, importer, checks, streams, recorder, clock, log, metrics, settings },
+    }),
     clock,
     log,
     metrics,

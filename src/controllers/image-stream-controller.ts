@@ -2,30 +2,25 @@
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
-import { type ImportSettings, planImports } from '../domain/import-plan.ts';
-import {
-  type FoldSettings,
-  foldOutcomes,
-  nextRetry,
-  type TagOutcome,
-  type TagTransition,
-} from '../domain/import-status.ts';
+import { earliest, type ImportPlan, type ImportSettings, planImports } from '../domain/import-plan.ts';
+import { type FoldSettings, foldOutcomes, type ImportOutcomes, nextRetry } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
+import type { TagTransition } from '../domain/tag-transition.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Reconcile } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { Store } from '../kube/store.ts';
-import type { WorkResult } from '../kube/work-queue.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { RegistryClient } from '../registry/client.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { runImports } from './importer.ts';
+import type { CheckMemory } from './check-memory.ts';
+import type { Importer, ImportResults } from './importer.ts';
 
 /** What the controller works with. */
 export interface ImageStreamControllerOptions {
   readonly client: KubeClient;
-  readonly registry: RegistryClient;
+  readonly importer: Importer;
+  readonly checks: CheckMemory;
   readonly streams: Store<ImageStream>;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
@@ -39,7 +34,7 @@ const maxWriteAttempts = 5;
 
 /** The reconcile of ImageStreams. */
 export function imageStreamReconcile(options: ImageStreamControllerOptions): Reconcile {
-  const { streams, registry, clock, settings, log } = options;
+  const { streams, importer, checks, clock, settings } = options;
   /** Per key the versions that the last write left behind: a store that still shows one of them is not up to date. */
   const outdated = new Map<string, ReadonlySet<string>>();
 
@@ -47,18 +42,39 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
     const stream = streams.get(key);
     if (stream === undefined || stream.metadata.deletionTimestamp !== undefined) {
       outdated.delete(key);
+      checks.forget(key);
       return {};
     }
     // The watch will bring what was written, and with it this key again.
     if (outdated.get(key)?.has(stream.metadata.resourceVersion ?? '')) return {};
-    const plan = planImports(stream, clock.now(), settings);
-    for (const { tag, reason } of plan.tags) log.info({ stream: key, tag, reason }, 'importing tag');
-    const outcomes = await runImports(plan.tags, registry, signal);
-    const written = await writeStatus(options, stream, outcomes, signal);
+    const plan = planImports(stream, clock.now(), settings, checks.of(key));
+    tellPlan(options, key, plan);
+    const results = await importer.run(plan, stream.metadata.namespace ?? '', signal);
+    remember(options, key, plan, results);
+    const written = await writeStatus(options, stream, results.outcomes, signal);
     if (written === undefined) return {};
     outdated.set(key, written.outdated);
-    return wakeAt(nextRetry(written.stream, written.stream.status ?? {}), clock);
+    const again = planImports(written.stream, clock.now(), settings, checks.of(key)).wakeAt;
+    const deferred = results.deferred.map(({ waitMs }) => clock.now() + waitMs).reduce(earliest, again);
+    const wakeAt = earliest(deferred, nextRetry(written.stream, written.stream.status ?? {}));
+    return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - clock.now(), 0) };
   };
+}
+
+/** What was looked at is not looked at again before its time, whatever came out of it. */
+function remember(
+  { checks, metrics }: ImageStreamControllerOptions,
+  key: string,
+  plan: ImportPlan,
+  { outcomes, unchanged, deferred }: ImportResults,
+): void {
+  const waiting = new Set(deferred.map(({ tag }) => tag));
+  for (const { tag } of plan.tags) if (!waiting.has(tag)) checks.checked(key, tag);
+  for (const outcome of outcomes.tags) {
+    metrics.imports.inc({ result: outcome.kind === 'resolved' ? 'resolved' : outcome.failure.code });
+  }
+  metrics.imports.inc({ result: 'unchanged' }, unchanged.length);
+  metrics.imports.inc({ result: 'deferred' }, deferred.length);
 }
 
 interface WrittenStatus {
@@ -71,7 +87,7 @@ interface WrittenStatus {
 async function writeStatus(
   options: ImageStreamControllerOptions,
   stream: ImageStream,
-  outcomes: readonly TagOutcome[],
+  outcomes: ImportOutcomes,
   signal: AbortSignal,
 ): Promise<WrittenStatus | undefined> {
   const { client, clock, settings } = options;
@@ -89,7 +105,7 @@ async function writeStatus(
     try {
       const place = { namespace, name, subresource: 'status' as const };
       const written = await client.patch(imageStreams, place, { type: 'merge', document }, signal);
-      tell(options, written, outcomes, transitions);
+      tellTransitions(options, written, transitions);
       return { stream: written, outdated };
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -101,37 +117,43 @@ async function writeStatus(
   }
 }
 
-/** Log lines, events and numbers for what was written. */
-function tell(
-  { recorder, log, metrics }: ImageStreamControllerOptions,
+function tellPlan(
+  { log }: ImageStreamControllerOptions,
+  stream: string,
+  { tags, repository }: ImportPlan,
+): void {
+  for (const { tag, reason, kind } of tags) {
+    if (kind === 'check') log.debug({ stream, tag, reason }, 'checking tag');
+    else log.info({ stream, tag, reason }, 'importing tag');
+  }
+  if (repository !== undefined)
+    log.info({ stream, repository: repository.from, reason: repository.reason }, 'listing repository');
+}
+
+/** Log lines and events for what was written. */
+function tellTransitions(
+  { recorder, log }: ImageStreamControllerOptions,
   stream: ImageStream,
-  outcomes: readonly TagOutcome[],
   transitions: readonly TagTransition[],
 ): void {
-  for (const outcome of outcomes) {
-    metrics.imports.inc({ result: outcome.kind === 'resolved' ? 'resolved' : outcome.failure.code });
-  }
   const { namespace = '', name, uid = '' } = stream.metadata;
   const target = { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', namespace, name, uid };
   for (const transition of transitions) {
     const fields = { stream: `${namespace}/${name}`, ...transition };
     switch (transition.kind) {
-      case 'moved':
+      case 'moved': {
         log.info(fields, 'tag moved');
-        recorder.record(target, {
-          type: 'Normal',
-          reason: 'TagMoved',
-          message: `tag ${transition.tag} is ${transition.to}${transition.from === undefined ? '' : `, it was ${transition.from}`}`,
-        });
+        const was = transition.from === undefined ? '' : `, it was ${transition.from}`;
+        const message = `tag ${transition.tag} is ${transition.to}${was}`;
+        recorder.record(target, { type: 'Normal', reason: 'TagMoved', message });
         break;
-      case 'failed':
+      }
+      case 'failed': {
         log.warn(fields, 'import failed');
-        recorder.record(target, {
-          type: 'Warning',
-          reason: 'ImportFailed',
-          message: `tag ${transition.tag}: ${transition.message}`,
-        });
+        const message = `tag ${transition.tag}: ${transition.message}`;
+        recorder.record(target, { type: 'Warning', reason: 'ImportFailed', message });
         break;
+      }
       case 'recovered':
         log.info(fields, 'import works again');
         break;
@@ -142,8 +164,4 @@ function tell(
 function absent(error: unknown): undefined {
   if (isNotFound(error)) return undefined;
   throw error;
-}
-
-function wakeAt(time: number | undefined, clock: Clock): WorkResult {
-  return time === undefined ? {} : { requeueAfterMs: Math.max(time - clock.now(), 0) };
 }

@@ -1,93 +1,163 @@
-/** Carries out a plan's imports against the registries. Every tag gets an outcome; nothing is thrown. */
-import { manifestIdentifier, pinToDigest } from '../domain/image-reference.ts';
-import type { PlannedTag } from '../domain/import-plan.ts';
-import type { TagOutcome } from '../domain/import-status.ts';
-import {
-  chooseEntry,
-  type Manifest,
-  type Parsed,
-  parseImageConfig,
-  parseManifest,
-} from '../domain/manifest.ts';
-import type { RegistryClient, RepositoryAccess } from '../registry/client.ts';
+/** Carries out a plan against the registries. Every piece of work gets an outcome; nothing of a registry is thrown. */
+import { pinToDigest } from '../domain/image-reference.ts';
+import type { ImportPlan, PlannedRepository, PlannedTag } from '../domain/import-plan.ts';
+import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-status.ts';
+import { byPriority } from '../domain/tag-priority.ts';
 import { RegistryError, toImportFailure } from '../registry/errors.ts';
+import type { ImageLookup } from './image-lookup.ts';
+import type { RegistryAccess, RegistryAccesses } from './registry-access.ts';
 
-type PlannedImport = Extract<PlannedTag, { kind: 'import' }>;
+/** What came out of a plan. */
+export interface ImportResults {
+  readonly outcomes: ImportOutcomes;
+  /** Tags that were looked at and stand for what they stood for before. */
+  readonly unchanged: readonly string[];
+  /** Tags that keep what they have because their registry wants to be left alone, and for how many milliseconds. */
+  readonly deferred: readonly { readonly tag: string; readonly waitMs: number }[];
+}
+
+/** Options of {@link Importer}. */
+export interface ImporterOptions {
+  readonly lookup: ImageLookup;
+  readonly accesses: RegistryAccesses;
+  /** Tags of a repository that are imported; the others are counted. */
+  readonly repositoryTagLimit: number;
+}
 
 /** Imports of one stream that run at the same time. */
-const parallelTags = 8;
+const parallelTags = 16;
 
-/** Does the work for all planned tags of one stream; the outcomes are in the order of the plan. */
-export async function runImports(
-  tags: readonly PlannedTag[],
-  registry: RegistryClient,
-  signal: AbortSignal,
-): Promise<TagOutcome[]> {
-  const outcomes: TagOutcome[] = Array.from({ length: tags.length });
-  const waiting = tags.entries();
-  const worker = async (): Promise<void> => {
-    for (const [i, planned] of waiting) outcomes[i] = await runTag(planned, registry, signal);
-  };
-  await Promise.all(Array.from({ length: Math.min(parallelTags, tags.length) }, worker));
-  // What failed only because the operator stops says nothing about the image.
-  signal.throwIfAborted();
-  return outcomes;
-}
+type TagResult =
+  | { readonly kind: 'outcome'; readonly outcome: TagOutcome }
+  | { readonly kind: 'unchanged'; readonly tag: string }
+  | { readonly kind: 'deferred'; readonly tag: string; readonly waitMs: number };
 
-async function runTag(
-  planned: PlannedTag,
-  registry: RegistryClient,
-  signal: AbortSignal,
-): Promise<TagOutcome> {
-  const { tag, attempt } = planned;
-  switch (planned.kind) {
-    case 'record':
-      return { tag, attempt, kind: 'resolved', dockerImageReference: planned.pullSpec, image: '' };
-    case 'refuse':
-      return { tag, attempt, kind: 'failed', failure: planned.failure };
-    case 'import':
-      try {
-        const digest = await importImage(planned, registry, signal);
-        const dockerImageReference = pinToDigest(planned.reference, digest);
-        return { tag, attempt, kind: 'resolved', dockerImageReference, image: digest };
-      } catch (error) {
-        return { tag, attempt, kind: 'failed', failure: toImportFailure(error) };
-      }
+/** Runs the plans of streams. */
+export class Importer {
+  readonly #options: ImporterOptions;
+
+  constructor(options: ImporterOptions) {
+    this.#options = options;
+  }
+
+  /** Does all work of a plan, the tags a few at a time. Rejects when the signal is aborted: that says nothing about images. */
+  async run(plan: ImportPlan, namespace: string, signal: AbortSignal): Promise<ImportResults> {
+    const results: TagResult[] = [];
+    const waiting = plan.tags.values();
+    const worker = async (): Promise<void> => {
+      for (const planned of waiting) results.push(await this.#runTag(planned, namespace, signal));
+    };
+    const workers = Array.from({ length: Math.min(parallelTags, plan.tags.length) }, worker);
+    const repository = plan.repository && this.#runRepository(plan.repository, namespace, signal);
+    const [listed] = await Promise.all([repository, ...workers]);
+    signal.throwIfAborted();
+    return {
+      outcomes: {
+        tags: results.flatMap((result) => (result.kind === 'outcome' ? [result.outcome] : [])),
+        repository: listed,
+      },
+      unchanged: results.flatMap((result) => (result.kind === 'unchanged' ? [result.tag] : [])),
+      deferred: results.flatMap((result) => (result.kind === 'deferred' ? [result] : [])),
+    };
+  }
+
+  async #runTag(planned: PlannedTag, namespace: string, signal: AbortSignal): Promise<TagResult> {
+    const { tag, attempt } = planned;
+    const outcome = (rest: ResolvedOrFailed): TagResult => ({
+      kind: 'outcome',
+      outcome: { tag, attempt, ...rest },
+    });
+    switch (planned.kind) {
+      case 'record':
+        return outcome({
+          kind: 'resolved',
+          dockerImageReference: planned.pullSpec,
+          image: '',
+          digest: undefined,
+        });
+      case 'refuse':
+        return outcome({ kind: 'failed', failure: planned.failure });
+      case 'check':
+      case 'import':
+        try {
+          return await this.#withAccess(namespace, signal, (access) => this.#lookUp(planned, access, signal));
+        } catch (error) {
+          // A registry that wants to be left alone says nothing new about a tag that has its image.
+          if (
+            planned.kind === 'check' &&
+            error instanceof RegistryError &&
+            error.code === 'too-many-requests'
+          ) {
+            return { kind: 'deferred', tag, waitMs: error.retryAfterMs ?? 60_000 };
+          }
+          // An API server that does not answer says nothing about the image: the whole stream is tried again.
+          if (!(error instanceof RegistryError)) throw error;
+          return outcome({ kind: 'failed', failure: toImportFailure(error) });
+        }
+    }
+  }
+
+  async #lookUp(
+    planned: Extract<PlannedTag, { kind: 'check' | 'import' }>,
+    access: RegistryAccess,
+    signal: AbortSignal,
+  ): Promise<TagResult> {
+    const { tag, attempt, reason, reference } = planned;
+    const { lookup } = this.#options;
+    if (planned.kind === 'check') {
+      const digest = await lookup.probe(planned, access, signal, reason === 'push announced');
+      if (digest === planned.known) return { kind: 'unchanged', tag };
+    }
+    const { image, digest } = await lookup.find(planned, access, signal);
+    const dockerImageReference = pinToDigest(reference, image);
+    return {
+      kind: 'outcome',
+      outcome: { tag, attempt, kind: 'resolved', dockerImageReference, image, digest },
+    };
+  }
+
+  async #runRepository(
+    planned: PlannedRepository,
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<RepositoryOutcome> {
+    const { target, insecure } = planned;
+    if ('code' in target) return { planned, kind: 'failed', failure: target };
+    try {
+      const all = await this.#withAccess(namespace, signal, (access) =>
+        this.#options.lookup.list(target, insecure, access, signal),
+      );
+      const tags = byPriority(all).slice(0, this.#options.repositoryTagLimit);
+      return { planned, kind: 'listed', tags, additionalTags: all.length - tags.length };
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      return { planned, kind: 'failed', failure: toImportFailure(error) };
+    }
+  }
+
+  /** When an account is refused, a secret that was created or rotated just now may be missing: it is read anew, once. */
+  async #withAccess<T>(
+    namespace: string,
+    signal: AbortSignal,
+    work: (access: RegistryAccess) => Promise<T>,
+  ): Promise<T> {
+    const access = await this.#options.accesses.of(namespace, signal);
+    try {
+      return await work(access);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || (error.code !== 'unauthorized' && error.code !== 'denied'))
+        throw error;
+      const fresh = await this.#options.accesses.of(namespace, signal, access.readAt + 1);
+      if (sameAccounts(access, fresh)) throw error;
+      return work(fresh);
+    }
   }
 }
 
-/** The digest that the tag stands for, after its manifest and configuration were read and verified. */
-async function importImage(
-  planned: PlannedImport,
-  registry: RegistryClient,
-  signal: AbortSignal,
-): Promise<string> {
-  const access: RepositoryAccess = { reference: planned.reference, insecure: planned.insecure, signal };
-  const fetched = await registry.getManifest(access, manifestIdentifier(planned.reference));
-  const manifest = parsedValue(parseManifest(fetched.text, fetched.contentType));
-  if (manifest.kind === 'image') {
-    await checkConfig(manifest, registry, access);
-    return fetched.digest;
-  }
-  if (planned.importMode === 'PreserveOriginal') return fetched.digest;
-  const entry = chooseEntry(manifest.entries);
-  if (entry === undefined) throw new RegistryError('invalid-manifest', 'the index lists no image');
-  const chosen = await registry.getManifest(access, entry.digest);
-  const image = parsedValue(parseManifest(chosen.text, chosen.contentType));
-  if (image.kind !== 'image') throw new RegistryError('invalid-manifest', 'the index lists another index');
-  await checkConfig(image, registry, access);
-  return chosen.digest;
-}
+type ResolvedOrFailed =
+  | Omit<Extract<TagOutcome, { kind: 'resolved' }>, 'tag' | 'attempt'>
+  | Omit<Extract<TagOutcome, { kind: 'failed' }>, 'tag' | 'attempt'>;
 
-async function checkConfig(
-  manifest: Extract<Manifest, { kind: 'image' }>,
-  registry: RegistryClient,
-  access: RepositoryAccess,
-): Promise<void> {
-  parsedValue(parseImageConfig(await registry.getConfig(access, manifest.config)));
-}
-
-function parsedValue<T>(parsed: Parsed<T>): T {
-  if (parsed.ok) return parsed.value;
-  throw new RegistryError(parsed.unsupported ? 'unsupported-manifest' : 'invalid-manifest', parsed.problem);
+function sameAccounts({ keychain: a }: RegistryAccess, { keychain: b }: RegistryAccess): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -4,6 +4,8 @@ import { truncate } from '../api/conditions.ts';
 /** Every way in which an import can fail, as a stable code. */
 export type ImportFailureCode =
   | 'invalid-reference'
+  | 'forbidden'
+  | 'forbidden-address'
   | 'unsupported-source'
   | 'manifest-unknown'
   | 'repository-unknown'
@@ -27,6 +29,8 @@ export interface ImportFailure {
   readonly detail: string;
   /** The earliest time at which the registry wants to be asked again, in milliseconds from the failure. */
   readonly retryAfterMs?: number | undefined;
+  /** With what was tried and what stood in the way, as clauses: names of secrets, never their content. */
+  readonly notes?: readonly string[] | undefined;
 }
 
 /** Longest text that a registry gets into a condition, in UTF-16 units. */
@@ -57,11 +61,15 @@ export function describeFailure(
   pullSpec: string,
 ): { reason: string; message: string } {
   const hint = advice[failure.code];
-  const suffix = hint === undefined ? '' : `; ${hint}`;
+  const suffix = [...(failure.notes ?? []), ...(hint === undefined ? [] : [hint])]
+    .map((clause) => `; ${clause}`)
+    .join('');
   switch (failure.code) {
     case 'invalid-reference':
     case 'unsupported-source':
       return { reason: 'Invalid', message: failure.detail };
+    case 'forbidden':
+      return { reason: 'Forbidden', message: failure.detail };
     case 'manifest-unknown':
     case 'repository-unknown':
       return {
@@ -71,7 +79,7 @@ export function describeFailure(
     case 'unauthorized':
       return {
         reason: 'Unauthorized',
-        message: `you may not have access to the container image ${JSON.stringify(pullSpec)}`,
+        message: `you may not have access to the container image ${JSON.stringify(pullSpec)}${suffix}`,
       };
     default:
       return {

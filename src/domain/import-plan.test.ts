@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { dockerTag, streamOf } from '../../test/support/builders.ts';
+import { checksOf, digest, dockerTag, importSettings, streamOf } from '../../test/support/builders.ts';
 import { importRequestedAnnotation } from '../api/annotations.ts';
 import type { ImageStream, NamedTagEventList, TagReference } from '../api/generated/image-stream.ts';
 import { formatTime } from '../api/time.ts';
-import { isCurrentAttempt, type LastImport, planImports } from './import-plan.ts';
+import { spread } from './backoff.ts';
+import { isCurrentAttempt, type LastImport } from './import-attempt.ts';
+import { type CheckState, planImports } from './import-plan.ts';
+import { slotStart } from './schedule.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
-const settings = { importMode: 'Legacy' as const };
 
 function done(lastImport: LastImport, tag = 'latest'): NamedTagEventList {
   return { tag, lastImport };
@@ -14,8 +16,12 @@ function done(lastImport: LastImport, tag = 'latest'): NamedTagEventList {
 
 const from = { kind: 'DockerImage', name: 'r.example/app:1' };
 
-function reasons(stream: ImageStream): readonly string[] {
-  return planImports(stream, now, settings).tags.map(({ tag, reason }) => `${tag}: ${reason}`);
+function plan(stream: ImageStream, checks: CheckState = checksOf(), at = now) {
+  return planImports(stream, at, importSettings, checks);
+}
+
+function reasons(stream: ImageStream, checks?: CheckState, at?: number): readonly string[] {
+  return plan(stream, checks, at).tags.map(({ tag, reason }) => `${tag}: ${reason}`);
 }
 
 describe('why a tag is imported', () => {
@@ -140,7 +146,7 @@ describe('what is done for a tag', () => {
       want: { kind: 'refuse', failure: { code: 'unsupported-source' } },
     },
   ])('$name', ({ tag, want }) => {
-    expect(planImports(streamOf([tag]), now, settings).tags[0]).toMatchObject(want);
+    expect(plan(streamOf([tag])).tags[0]).toMatchObject(want);
   });
 });
 
@@ -153,13 +159,195 @@ it('wakes at the earliest failure that has to wait', () => {
       done({ from }, 'c'),
     ],
   );
-  expect(planImports(stream, now, settings)).toEqual({ tags: [], wakeAt: now + 4_000 });
+  expect(plan(stream)).toEqual({ tags: [], repository: undefined, wakeAt: now + 4_000 });
 });
 
 it('tells an answer to an old wish from one to the present wish', () => {
   const before = streamOf([dockerTag('latest', 'r.example/app:1')]);
-  const attempt = planImports(before, now, settings).tags[0]?.attempt ?? {};
+  const attempt = plan(before).tags[0]?.attempt ?? {};
   expect(isCurrentAttempt(before, 'latest', attempt)).toBe(true);
   expect(isCurrentAttempt(streamOf([dockerTag('latest', 'r.example/app:2')]), 'latest', attempt)).toBe(false);
   expect(isCurrentAttempt(streamOf([]), 'latest', attempt)).toBe(false);
+});
+
+describe('a scheduled tag', () => {
+  const period = importSettings.schedulePeriodMs;
+  const source = 'r.example/app:1';
+  const start = slotStart(now, period, spread(source));
+  const known = digest('a');
+  const scheduled = (more: object = {}) =>
+    dockerTag('latest', source, { importPolicy: { scheduled: true }, ...more });
+  const imported = streamOf(
+    [scheduled()],
+    [done({ from, digest: known, attemptedAt: formatTime(start - period) })],
+  );
+  const lookedAt = (time: number) => checksOf({ checkedAt: () => time });
+
+  it('is only looked at, once a period', () => {
+    expect(plan(imported, lookedAt(start - 1)).tags).toMatchObject([
+      { kind: 'check', known, reason: 'scheduled check' },
+    ]);
+    expect(plan(imported, lookedAt(start))).toMatchObject({ tags: [], wakeAt: start + period });
+    expect(reasons(imported, lookedAt(start), start + period - 1)).toEqual([]);
+    expect(reasons(imported, lookedAt(start), start + period)).toEqual(['latest: scheduled check']);
+  });
+
+  it('is looked at less often while the pushes of its source are announced', () => {
+    const stretched = checksOf({ checkedAt: () => now, stretch: () => 4 });
+    expect(plan(imported, stretched).wakeAt).toBeGreaterThan(now);
+    const wakes = Array.from({ length: 9 }, (_, i) => reasons(imported, stretched, now + i * period).length);
+    expect(wakes.filter((count) => count > 0).length).toBeGreaterThan(0);
+    const slots = new Set(
+      Array.from({ length: 8 }, (_, i) => slotStart(now + i * period, period * 4, spread(source))),
+    );
+    expect(slots.size).toBeLessThanOrEqual(3);
+  });
+
+  it('is looked at at once when a push is announced', () => {
+    expect(plan(imported, checksOf({ announced: () => true })).tags).toMatchObject([
+      { kind: 'check', reason: 'push announced' },
+    ]);
+  });
+
+  it('has the rhythm of its failures while it fails', () => {
+    const failing = done({ from, digest: known, failures: 1, retryAt: formatTime(now + 5_000) });
+    expect(plan(streamOf([scheduled()], [failing]), lookedAt(0))).toMatchObject({
+      tags: [],
+      wakeAt: now + 5_000,
+    });
+  });
+
+  it.each([
+    {
+      name: 'is not scheduled',
+      stream: streamOf([dockerTag('latest', source)], [done({ from, digest: known })]),
+    },
+    {
+      name: 'is pinned to a digest and has been imported',
+      stream: streamOf(
+        [dockerTag('latest', `r.example/app@${known}`, { importPolicy: { scheduled: true } })],
+        [done({ from: { ...from, name: `r.example/app@${known}` }, digest: known })],
+      ),
+    },
+    {
+      name: 'is only a reference',
+      stream: streamOf([scheduled({ reference: true })], [done({ from, reference: true })]),
+    },
+  ])('is not looked at when it $name', ({ stream }) => {
+    expect(plan(stream, checksOf({ checkedAt: () => 0, announced: () => true }))).toMatchObject({
+      tags: [],
+      wakeAt: undefined,
+    });
+  });
+});
+
+describe('the platform of a Legacy import', () => {
+  const prefer = (annotations: Record<string, string>) =>
+    dockerTag('latest', 'r.example/app:1', { annotations });
+  it.each([
+    { annotations: {}, want: { os: 'linux', architecture: 'amd64' } },
+    {
+      annotations: { 'importer.image.openshift.io/prefer-arch': 'arm64' },
+      want: { os: 'linux', architecture: 'arm64' },
+    },
+    {
+      annotations: {
+        'importer.image.openshift.io/prefer-arch': 's390x',
+        'importer.image.openshift.io/prefer-os': 'windows',
+      },
+      want: { os: 'windows', architecture: 's390x' },
+    },
+  ])('is $want.os/$want.architecture', ({ annotations, want }) => {
+    expect(plan(streamOf([prefer(annotations)])).tags).toMatchObject([{ platform: want }]);
+  });
+
+  it('changes the source when it changes', () => {
+    const stream = streamOf(
+      [prefer({ 'importer.image.openshift.io/prefer-arch': 'arm64' })],
+      [done({ from })],
+    );
+    expect(reasons(stream)).toEqual(['latest: source changed']);
+  });
+});
+
+describe('a whole repository', () => {
+  const repository = (status?: object, annotations: Record<string, string> = {}): ImageStream => {
+    const base = streamOf([], undefined, { annotations });
+    return {
+      ...base,
+      spec: { ...base.spec, dockerImageRepository: 'r.example/app' },
+      ...(status === undefined ? {} : { status: { repositoryImport: status } }),
+    };
+  };
+  const insecure = { 'openshift.io/image.insecureRepository': 'true' };
+  it.each([
+    { name: 'new', stream: repository(), want: 'new tag' },
+    {
+      name: 'another one than before',
+      stream: repository({ from: 'r.example/old' }),
+      want: 'source changed',
+    },
+    { name: 'insecure now', stream: repository({ from: 'r.example/app' }, insecure), want: 'source changed' },
+    {
+      name: 'asked for',
+      stream: repository({ from: 'r.example/app' }, { [importRequestedAnnotation]: 'monday' }),
+      want: 'import requested',
+    },
+    {
+      name: 'to be tried again',
+      stream: repository({ from: 'r.example/app', retryAt: formatTime(now) }),
+      want: 'retry after failure',
+    },
+    { name: 'listed', stream: repository({ from: 'r.example/app' }), want: undefined },
+  ])('is listed when it is $name', ({ stream, want }) => {
+    expect(plan(stream).repository?.reason).toBe(want);
+  });
+
+  it.each([
+    { from: 'r.example/app:1', problem: 'the repository name may not contain a tag' },
+    { from: `r.example/app@${digest('a')}`, problem: 'the repository name may not contain an ID' },
+    { from: 'r.example/App', problem: 'repository name must be lowercase' },
+  ])('is refused as $from', ({ from: name, problem }) => {
+    const stream = { ...repository(), spec: { dockerImageRepository: name } };
+    expect(plan(stream).repository?.target).toMatchObject({
+      code: 'invalid-reference',
+      detail: `spec.dockerImageRepository: Invalid value: "${name}": ${problem}`,
+    });
+  });
+
+  it('has its found tags imported, insecurely when it is', () => {
+    const found = repository({ from: 'r.example/app', insecure: true, tags: ['1', '2'] }, insecure);
+    expect(plan(found).tags).toMatchObject([
+      {
+        tag: '1',
+        reason: 'new tag',
+        kind: 'import',
+        insecure: true,
+        attempt: { from: { name: 'r.example/app:1' } },
+      },
+      { tag: '2' },
+    ]);
+  });
+
+  it('gives way to a tag of the spec with the same name, and is forgotten with its field', () => {
+    const found = repository({ from: 'r.example/app', tags: ['1', '2'] });
+    const declared = { ...found, spec: { ...found.spec, tags: [dockerTag('1', 'elsewhere.example/x:9')] } };
+    expect(plan(declared).tags.map(({ tag, attempt }) => `${tag} ${attempt.from?.name}`)).toEqual([
+      '1 elsewhere.example/x:9',
+      '2 r.example/app:2',
+    ]);
+    expect(plan({ ...found, spec: {} }).tags).toEqual([]);
+  });
+});
+
+it('repeats only so much of a long request', () => {
+  const long = { annotations: { [importRequestedAnnotation]: 'x'.repeat(100_000) } };
+  const other = { annotations: { [importRequestedAnnotation]: `${'x'.repeat(100_000)}y` } };
+  const [one, two] = [long, other].map((metadata) => {
+    const { attempt } =
+      plan(streamOf([dockerTag('latest', 'r.example/app:1')], undefined, metadata)).tags[0] ?? {};
+    return attempt?.requested ?? '';
+  });
+  expect(one?.length).toBeLessThan(300);
+  expect(one).not.toBe(two);
 });

@@ -1,18 +1,26 @@
 /**
  * Which tags of a stream have to be looked at now, why, and when to look again.
  *
- * Decided from the stream alone: what was last done for a tag stands in its status, so that a restart
- * causes no import and a change of source is seen without `spec.tags[].generation`.
+ * Decided from the stream alone, and from when its tags were last looked at: what was last done for a tag stands in the
+ * status, so that a restart causes no import and a change of source is seen without `spec.tags[].generation`.
  */
-import { importRequestedAnnotation } from '../api/annotations.ts';
-import type { ImageStream, NamedTagEventList, TagReference } from '../api/generated/image-stream.ts';
+import type { ImageStream } from '../api/generated/image-stream.ts';
 import { parseTime } from '../api/time.ts';
-import { type ImageReference, parseImageReference } from './image-reference.ts';
+import { spread } from './backoff.ts';
+import { formatImageReference, type ImageReference, parseImageReference } from './image-reference.ts';
+import {
+  attemptFor,
+  type ImportAttempt,
+  insecureRepositoryAnnotation,
+  type LastImport,
+  requestedImport,
+  type SourcedTag,
+  sameSource,
+  sourcedTags,
+} from './import-attempt.ts';
 import type { ImportFailure } from './import-failure.ts';
-import { jsonEqual } from './json-difference.ts';
-
-/** What the status remembers of the last attempt for a tag. */
-export type LastImport = NonNullable<NamedTagEventList['lastImport']>;
+import { defaultPlatform, type Platform } from './manifest.ts';
+import { nextSlot, slotStart } from './schedule.ts';
 
 /** Why a tag is looked at. */
 export type ImportReason =
@@ -20,16 +28,21 @@ export type ImportReason =
   | 'source changed'
   | 'import requested'
   | 'generation set'
-  | 'retry after failure';
+  | 'push announced'
+  | 'retry after failure'
+  | 'scheduled check';
 
-/** What an attempt answers: written to the status with its outcome, and compared with the spec before that. */
-export type ImportAttempt = Pick<
-  LastImport,
-  'from' | 'importMode' | 'insecure' | 'reference' | 'requested' | 'generation'
->;
-
-/** How the two sorts of images of several platforms are kept. */
+/** How images of several platforms are kept. */
 export type ImportMode = 'Legacy' | 'PreserveOriginal';
+
+/** An image to look up in a registry. */
+export interface PlannedLookup {
+  readonly reference: ImageReference;
+  readonly insecure: boolean;
+  readonly importMode: ImportMode;
+  /** What a Legacy import keeps of an index. */
+  readonly platform: Platform;
+}
 
 /** Work for one tag. */
 export type PlannedTag = {
@@ -37,20 +50,29 @@ export type PlannedTag = {
   readonly reason: ImportReason;
   readonly attempt: ImportAttempt;
 } & (
-  | {
-      readonly kind: 'import';
-      readonly reference: ImageReference;
-      readonly insecure: boolean;
-      readonly importMode: ImportMode;
-    }
+  | (PlannedLookup & { readonly kind: 'import' })
+  /** Only when the tag's digest is another one than `known` there is something to import. */
+  | (PlannedLookup & { readonly kind: 'check'; readonly known: string })
   /** `reference: true`: the pull spec is recorded as it is, nothing is asked of a registry. */
   | { readonly kind: 'record'; readonly pullSpec: string }
   | { readonly kind: 'refuse'; readonly failure: ImportFailure }
 );
 
+/** A repository whose tags are to be listed. */
+export interface PlannedRepository {
+  readonly reason: ImportReason;
+  /** As it is in the spec. */
+  readonly from: string;
+  readonly insecure: boolean;
+  readonly requested: string | undefined;
+  /** What to list, or why it cannot be. */
+  readonly target: ImageReference | ImportFailure;
+}
+
 /** All work for one stream, and when to plan again if nothing happens until then (epoch milliseconds). */
 export interface ImportPlan {
   readonly tags: readonly PlannedTag[];
+  readonly repository: PlannedRepository | undefined;
   readonly wakeAt: number | undefined;
 }
 
@@ -58,64 +80,78 @@ export interface ImportPlan {
 export interface ImportSettings {
   /** For tags that set no `importPolicy.importMode`. */
   readonly importMode: ImportMode;
+  /** For Legacy imports of tags without annotations about it. */
+  readonly platform: Platform;
+  /** Milliseconds between two checks of a scheduled tag. */
+  readonly schedulePeriodMs: number;
+}
+
+/** What this process remembers of the checks of a stream; nothing of it has to survive. */
+export interface CheckState {
+  /** When a tag was last looked at (epoch milliseconds); for an unknown one since when this process lives. */
+  checkedAt(tag: string): number;
+  /** True when somebody said that the tag's source was pushed. */
+  announced(tag: string): boolean;
+  /** How many periods lie between two checks of a source whose pushes are announced: 1 to 4. */
+  stretch(reference: ImageReference): number;
 }
 
 /** Plans the imports of a stream at `now` (epoch milliseconds). */
-export function planImports(stream: ImageStream, now: number, settings: ImportSettings): ImportPlan {
+export function planImports(
+  stream: ImageStream,
+  now: number,
+  settings: ImportSettings,
+  checks: CheckState,
+): ImportPlan {
   const tags: PlannedTag[] = [];
-  let wakeAt: number | undefined;
-  for (const tag of stream.spec?.tags ?? []) {
-    if (!hasSource(tag)) continue;
-    const facts = gatherFacts(stream, tag, now);
+  const repository = planRepository(stream, now);
+  let wakeAt = repository === undefined ? parseTime(stream.status?.repositoryImport?.retryAt) : undefined;
+  for (const tag of sourcedTags(stream)) {
+    const facts = gatherFacts(stream, tag, { now, settings, checks });
     const reason = importReason(facts);
     if (reason !== undefined)
-      tags.push({ tag: tag.name, reason, attempt: facts.attempt, ...planWork(tag, settings) });
-    else wakeAt = earliest(wakeAt, facts.retryAt);
+      tags.push({ tag: tag.name, reason, attempt: facts.attempt, ...planWork(tag, facts, reason) });
+    else wakeAt = earliest(wakeAt, earliest(facts.retryAt, facts.nextCheckAt));
   }
-  return { tags, wakeAt };
+  return { tags, repository, wakeAt };
 }
 
-/** True when the spec still asks for what an attempt answered; an outcome of another attempt must not be written. */
-export function isCurrentAttempt(stream: ImageStream, tagName: string, attempt: ImportAttempt): boolean {
-  const tag = stream.spec?.tags?.find((candidate) => candidate.name === tagName);
-  return (
-    tag !== undefined && hasSource(tag) && jsonEqual(sourceOf(attemptFor(stream, tag)), sourceOf(attempt))
-  );
+/** The earlier of two times of which either may be missing. */
+export function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
 }
 
-/** A tag with a `from`; the others have nothing to be imported from. */
-export function hasSource(
-  tag: TagReference,
-): tag is TagReference & { from: NonNullable<TagReference['from']> } {
-  return tag.from !== undefined && tag.from !== null && tag.from.name !== undefined;
-}
-
-/** The generation that a history item of this tag gets: the client's own if it counts them, else the stream's. */
-export function tagGeneration(stream: ImageStream, tagName: string): number {
-  const tag = stream.spec?.tags?.find((candidate) => candidate.name === tagName);
-  return tag?.generation ? tag.generation : (stream.metadata.generation ?? 0);
-}
+type Parsed = ReturnType<typeof parseImageReference>;
 
 interface TagFacts {
   readonly attempt: ImportAttempt;
   readonly last: LastImport | undefined;
   readonly retryAt: number | undefined;
+  readonly announced: boolean;
+  /** True when a period has begun since the last look at a scheduled tag. */
+  readonly checkDue: boolean;
+  readonly nextCheckAt: number | undefined;
   readonly now: number;
+  readonly parsed: Parsed;
+  readonly settings: ImportSettings;
 }
 
 /** In this order; the first that holds is the reason that people read. */
-const checks: readonly ((facts: TagFacts) => ImportReason | undefined)[] = [
+const checkChain: readonly ((facts: TagFacts) => ImportReason | undefined)[] = [
   ({ last }) => (last === undefined ? 'new tag' : undefined),
-  ({ last, attempt }) => (jsonEqual(sourceOf(last ?? {}), sourceOf(attempt)) ? undefined : 'source changed'),
+  ({ last, attempt }) => (sameSource(last ?? {}, attempt) ? undefined : 'source changed'),
   ({ last, attempt }) =>
     attempt.requested !== undefined && attempt.requested !== last?.requested ? 'import requested' : undefined,
   ({ last, attempt }) =>
     wantsGeneration(attempt.generation, last?.generation) ? 'generation set' : undefined,
+  ({ announced }) => (announced ? 'push announced' : undefined),
   ({ retryAt, now }) => (retryAt !== undefined && retryAt <= now ? 'retry after failure' : undefined),
+  ({ checkDue }) => (checkDue ? 'scheduled check' : undefined),
 ];
 
 function importReason(facts: TagFacts): ImportReason | undefined {
-  for (const check of checks) {
+  for (const check of checkChain) {
     const reason = check(facts);
     if (reason !== undefined) return reason;
   }
@@ -128,48 +164,68 @@ function wantsGeneration(wanted: number | undefined, honoured: number | undefine
   return wanted === 0 || wanted > (honoured ?? 0);
 }
 
-function gatherFacts(stream: ImageStream, tag: TagReference, now: number): TagFacts {
-  const last = stream.status?.tags?.find((entry) => entry.tag === tag.name)?.lastImport;
-  return { attempt: attemptFor(stream, tag), last, retryAt: parseTime(last?.retryAt), now };
+interface PlanContext {
+  readonly now: number;
+  readonly settings: ImportSettings;
+  readonly checks: CheckState;
 }
 
-function attemptFor(stream: ImageStream, tag: TagReference): ImportAttempt {
-  const { kind, name, namespace } = tag.from ?? {};
-  const requested = stream.metadata.annotations?.[importRequestedAnnotation];
+function gatherFacts(stream: ImageStream, tag: SourcedTag, { now, settings, checks }: PlanContext): TagFacts {
+  const status = stream.status?.tags?.find((entry) => entry.tag === tag.name);
+  const last = status?.lastImport;
+  const parsed = parseImageReference(tag.from.name);
+  const follows = parsed.ok && isFollowed(tag, parsed.reference, last);
+  const schedule = follows
+    ? scheduleOf(parsed.reference, last, { now, settings, checks, tag: tag.name })
+    : undefined;
   return {
-    from: { kind: kind ?? '', name: name ?? '', ...(namespace ? { namespace } : {}) },
-    ...(tag.importPolicy?.importMode ? { importMode: tag.importPolicy.importMode } : {}),
-    ...(tag.importPolicy?.insecure ? { insecure: true } : {}),
-    ...(tag.reference ? { reference: true } : {}),
-    ...(requested === undefined ? {} : { requested }),
-    ...(tag.generation === undefined || tag.generation === null ? {} : { generation: tag.generation }),
+    attempt: attemptFor(stream, tag),
+    last,
+    retryAt: parseTime(last?.retryAt),
+    announced: follows && checks.announced(tag.name),
+    // A tag that fails has its own rhythm until it works again.
+    checkDue: schedule?.due === true && last?.retryAt === undefined,
+    nextCheckAt: last?.retryAt === undefined ? schedule?.nextAt : undefined,
+    now,
+    parsed,
+    settings,
   };
 }
 
-/** The part of an attempt that says where the image comes from. */
-function sourceOf({ from, importMode, insecure, reference }: Partial<ImportAttempt>): Partial<ImportAttempt> {
-  return {
-    ...(from === undefined ? {} : { from }),
-    ...(importMode === undefined ? {} : { importMode }),
-    ...(insecure === undefined ? {} : { insecure }),
-    ...(reference === undefined ? {} : { reference }),
-  };
+/** A scheduled tag is followed; one that is pinned to a digest only until it has been imported once. */
+function isFollowed(tag: SourcedTag, reference: ImageReference, last: LastImport | undefined): boolean {
+  if (tag.importPolicy?.scheduled !== true || tag.from.kind !== 'DockerImage' || tag.reference === true)
+    return false;
+  return reference.digest === undefined || last?.digest === undefined;
 }
 
-type Work =
-  | Pick<Extract<PlannedTag, { kind: 'import' }>, 'kind' | 'reference' | 'insecure' | 'importMode'>
-  | Pick<Extract<PlannedTag, { kind: 'record' }>, 'kind' | 'pullSpec'>
-  | Pick<Extract<PlannedTag, { kind: 'refuse' }>, 'kind' | 'failure'>;
+function scheduleOf(
+  reference: ImageReference,
+  last: LastImport | undefined,
+  { now, settings, checks, tag }: PlanContext & { tag: string },
+): { due: boolean; nextAt: number } {
+  const periodMs = settings.schedulePeriodMs * checks.stretch(reference);
+  const phase = spread(formatImageReference(reference));
+  const lookedAt = Math.max(checks.checkedAt(tag), parseTime(last?.attemptedAt) ?? 0);
+  return { due: lookedAt < slotStart(now, periodMs, phase), nextAt: nextSlot(now, periodMs, phase) };
+}
 
-function planWork(tag: TagReference, settings: ImportSettings): Work {
-  const { kind, name } = tag.from ?? {};
+type Work = {
+  [K in PlannedTag['kind']]: Omit<Extract<PlannedTag, { kind: K }>, 'tag' | 'reason' | 'attempt'>;
+}[PlannedTag['kind']];
+
+function planWork(
+  tag: SourcedTag,
+  { parsed, last, attempt, settings }: TagFacts,
+  reason: ImportReason,
+): Work {
+  const { kind, name } = tag.from;
   if (kind !== 'DockerImage') {
     return refuse(
       'unsupported-source',
       `tags that point at an ${kind} are not followed by this version of the operator`,
     );
   }
-  const parsed = parseImageReference(name ?? '');
   if (!parsed.ok) {
     const value = JSON.stringify(name);
     return refuse(
@@ -177,21 +233,59 @@ function planWork(tag: TagReference, settings: ImportSettings): Work {
       `spec.tags[${tag.name}].from.name: Invalid value: ${value}: ${parsed.problem}`,
     );
   }
-  if (tag.reference) return { kind: 'record', pullSpec: name ?? '' };
-  return {
-    kind: 'import',
+  if (tag.reference) return { kind: 'record', pullSpec: name };
+  const lookup: PlannedLookup = {
     reference: parsed.reference,
     insecure: tag.importPolicy?.insecure ?? false,
     importMode: tag.importPolicy?.importMode || settings.importMode,
+    platform: platformOf(attempt.platform, settings.platform),
   };
+  const onlyLook = reason === 'scheduled check' || reason === 'push announced';
+  if (!onlyLook || last?.digest === undefined) return { kind: 'import', ...lookup };
+  return { kind: 'check', known: last.digest, ...lookup };
+}
+
+/** `os/architecture`; a half that is missing is the setting's. */
+function platformOf(preferred: string | undefined, fallback: Platform = defaultPlatform): Platform {
+  const [os, architecture] = (preferred ?? '').split('/');
+  return { os: os || fallback.os, architecture: architecture || fallback.architecture };
 }
 
 function refuse(code: ImportFailure['code'], detail: string): Work {
   return { kind: 'refuse', failure: { code, detail } };
 }
 
-/** The earlier of two times of which either may be missing. */
-export function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : Math.min(a, b);
+function planRepository(stream: ImageStream, now: number): PlannedRepository | undefined {
+  const from = stream.spec?.dockerImageRepository;
+  if (!from) return undefined;
+  const insecure = stream.metadata.annotations?.[insecureRepositoryAnnotation] === 'true';
+  const requested = requestedImport(stream);
+  const reason = repositoryReason(stream, { from, insecure, requested, now });
+  return reason === undefined
+    ? undefined
+    : { reason, from, insecure, requested, target: repositoryTarget(from) };
+}
+
+function repositoryReason(
+  stream: ImageStream,
+  wanted: { from: string; insecure: boolean; requested: string | undefined; now: number },
+): ImportReason | undefined {
+  const last = stream.status?.repositoryImport;
+  if (last === undefined) return 'new tag';
+  if (last.from !== wanted.from || (last.insecure === true) !== wanted.insecure) return 'source changed';
+  if (wanted.requested !== undefined && wanted.requested !== last.requested) return 'import requested';
+  const retryAt = parseTime(last.retryAt);
+  return retryAt !== undefined && retryAt <= wanted.now ? 'retry after failure' : undefined;
+}
+
+function repositoryTarget(from: string): ImageReference | ImportFailure {
+  const parsed = parseImageReference(from);
+  const invalid = (problem: string): ImportFailure => ({
+    code: 'invalid-reference',
+    detail: `spec.dockerImageRepository: Invalid value: ${JSON.stringify(from)}: ${problem}`,
+  });
+  if (!parsed.ok) return invalid(parsed.problem);
+  if (parsed.reference.tag !== undefined) return invalid('the repository name may not contain a tag');
+  if (parsed.reference.digest !== undefined) return invalid('the repository name may not contain an ID');
+  return parsed.reference;
 }

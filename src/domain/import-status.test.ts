@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { digest, dockerTag, streamOf } from '../../test/support/builders.ts';
+import { checksOf, digest, dockerTag, importSettings, streamOf } from '../../test/support/builders.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { parseTime } from '../api/time.ts';
 import type { ImportFailure } from './import-failure.ts';
@@ -13,7 +13,7 @@ const latest = dockerTag('latest', 'r.example/app:1');
 const notFound: ImportFailure = { code: 'manifest-unknown', detail: 'manifest unknown' };
 
 function attemptOf(stream: ImageStream, tag = 'latest') {
-  const planned = planImports(stream, now, { importMode: 'Legacy' }).tags.find(
+  const planned = planImports(stream, now, importSettings, checksOf()).tags.find(
     (candidate) => candidate.tag === tag,
   );
   if (planned === undefined) throw new Error(`nothing is planned for ${tag}`);
@@ -28,6 +28,7 @@ function resolved(stream: ImageStream, digit: string, tag = 'latest'): TagOutcom
     kind: 'resolved',
     image,
     dockerImageReference: `r.example/app@${image}`,
+    digest: image,
   };
 }
 
@@ -37,13 +38,13 @@ function failed(stream: ImageStream, failure: ImportFailure, tag = 'latest'): Ta
 
 /** The stream with the status that an outcome gives it. */
 function statusAfter(stream: ImageStream, outcomes: readonly TagOutcome[], time = now): ImageStream {
-  return { ...stream, status: foldOutcomes(stream, outcomes, time, settings).status };
+  return { ...stream, status: foldOutcomes(stream, { tags: outcomes }, time, settings).status };
 }
 
 describe('a success', () => {
   it('gives the tag its first history item and makes the stream ready', () => {
     const stream = streamOf([latest]);
-    const { status, transitions } = foldOutcomes(stream, [resolved(stream, 'a')], now, settings);
+    const { status, transitions } = foldOutcomes(stream, { tags: [resolved(stream, 'a')] }, now, settings);
     expect(status).toEqual({
       dockerImageRepository: '',
       observedGeneration: 1,
@@ -63,6 +64,7 @@ describe('a success', () => {
           lastImport: {
             from: { kind: 'DockerImage', name: 'r.example/app:1' },
             attemptedAt: '2026-01-01T12:00:00Z',
+            digest: digest('a'),
           },
         },
       ],
@@ -85,7 +87,7 @@ describe('a success', () => {
   it('clears the conditions of an earlier failure', () => {
     const stream = streamOf([latest]);
     const broken = statusAfter(stream, [failed(stream, notFound)]);
-    const { status, transitions } = foldOutcomes(broken, [resolved(stream, 'a')], later, settings);
+    const { status, transitions } = foldOutcomes(broken, { tags: [resolved(stream, 'a')] }, later, settings);
     expect(status.tags?.[0]).not.toHaveProperty('conditions');
     expect(status.tags?.[0]?.lastImport).not.toHaveProperty('failures');
     expect(status.tags?.[0]?.lastImport).not.toHaveProperty('retryAt');
@@ -95,7 +97,7 @@ describe('a success', () => {
   it('of the same image moves nothing and keeps the time of the item', () => {
     const stream = streamOf([latest]);
     const first = statusAfter(stream, [resolved(stream, 'a')]);
-    const { status, transitions } = foldOutcomes(first, [resolved(stream, 'a')], later, settings);
+    const { status, transitions } = foldOutcomes(first, { tags: [resolved(stream, 'a')] }, later, settings);
     expect(status.tags?.[0]?.items).toEqual(first.status?.tags?.[0]?.items);
     expect(transitions).toEqual([]);
   });
@@ -110,7 +112,7 @@ describe('a success', () => {
     },
   ])('carries $name', ({ tag, want }) => {
     const stream = streamOf([tag], undefined, { generation: 4 });
-    const { status } = foldOutcomes(stream, [resolved(stream, 'a')], now, settings);
+    const { status } = foldOutcomes(stream, { tags: [resolved(stream, 'a')] }, now, settings);
     expect(status.tags?.[0]?.items?.[0]?.generation).toBe(want);
   });
 });
@@ -119,7 +121,7 @@ describe('a failure', () => {
   it('leaves the history alone and says why', () => {
     const stream = streamOf([latest]);
     const good = statusAfter(stream, [resolved(stream, 'a')]);
-    const { status, transitions } = foldOutcomes(good, [failed(stream, notFound)], later, settings);
+    const { status, transitions } = foldOutcomes(good, { tags: [failed(stream, notFound)] }, later, settings);
     expect(status.tags?.[0]?.items).toEqual(good.status?.tags?.[0]?.items);
     const message = 'dockerimage.image.openshift.io "r.example/app:1" not found';
     expect(status.tags?.[0]?.conditions).toEqual([
@@ -141,7 +143,7 @@ describe('a failure', () => {
   it('that repeats itself is counted, keeps its transition time and is not told again', () => {
     const stream = streamOf([latest]);
     const once = statusAfter(stream, [failed(stream, notFound)]);
-    const { status, transitions } = foldOutcomes(once, [failed(stream, notFound)], later, settings);
+    const { status, transitions } = foldOutcomes(once, { tags: [failed(stream, notFound)] }, later, settings);
     expect(status.tags?.[0]?.lastImport?.failures).toBe(2);
     expect(status.tags?.[0]?.conditions?.[0]?.lastTransitionTime).toBe('2026-01-01T12:00:00Z');
     expect(transitions).toEqual([]);
@@ -173,7 +175,7 @@ describe('a failure', () => {
   ])('$name', ({ failure, failures, atLeast, atMost }) => {
     const stream = streamOf([latest]);
     const before = streamOf([latest], [{ tag: 'latest', lastImport: { failures } }]);
-    const { status } = foldOutcomes(before, [failed(stream, failure)], now, settings);
+    const { status } = foldOutcomes(before, { tags: [failed(stream, failure)] }, now, settings);
     const wait = (parseTime(status.tags?.[0]?.lastImport?.retryAt) ?? 0) - now;
     expect(wait).toBeGreaterThanOrEqual(atLeast - 1_000);
     expect(wait).toBeLessThanOrEqual(atMost);
@@ -183,7 +185,7 @@ describe('a failure', () => {
   it('that only an edit can mend is not tried again', () => {
     const stream = streamOf([dockerTag('latest', 'r.example/App')]);
     const outcome = failed(stream, { code: 'invalid-reference', detail: 'bad' });
-    const { status } = foldOutcomes(stream, [outcome], now, settings);
+    const { status } = foldOutcomes(stream, { tags: [outcome] }, now, settings);
     expect(status.tags?.[0]?.lastImport).not.toHaveProperty('retryAt');
     expect(nextRetry(stream, status)).toBeUndefined();
   });
@@ -194,14 +196,14 @@ describe('the rest of the status', () => {
     const stream = streamOf([latest, dockerTag('old', 'r.example/app:0')]);
     const full = statusAfter(stream, [resolved(stream, 'a'), resolved(stream, 'b', 'old')]);
     const shortened: ImageStream = { ...full, spec: { tags: [latest] } };
-    const { status } = foldOutcomes(shortened, [], later, settings);
+    const { status } = foldOutcomes(shortened, { tags: [] }, later, settings);
     expect(status.tags).toEqual(full.status?.tags);
   });
 
   it('leaves out an outcome whose tag asks for something else by now', () => {
     const stream = streamOf([latest]);
     const changed = streamOf([dockerTag('latest', 'r.example/app:2')], undefined, { generation: 2 });
-    const { status } = foldOutcomes(changed, [resolved(stream, 'a')], now, settings);
+    const { status } = foldOutcomes(changed, { tags: [resolved(stream, 'a')] }, now, settings);
     expect(status.tags).toBeUndefined();
     expect(status.conditions).toMatchObject([{ status: 'False', reason: 'Importing' }]);
   });
@@ -209,12 +211,62 @@ describe('the rest of the status', () => {
   it('is the same again when nothing happened', () => {
     const stream = streamOf([latest]);
     const good = statusAfter(stream, [resolved(stream, 'a')]);
-    expect(foldOutcomes(good, [], later, settings).status).toEqual(good.status);
+    expect(foldOutcomes(good, { tags: [] }, later, settings).status).toEqual(good.status);
   });
 
   it('says that a stream without tags is ready', () => {
-    expect(foldOutcomes(streamOf([]), [], now, settings).status.conditions).toMatchObject([
+    expect(foldOutcomes(streamOf([]), { tags: [] }, now, settings).status.conditions).toMatchObject([
       { type: 'Ready', status: 'True' },
     ]);
+  });
+});
+
+describe('a listed repository', () => {
+  const stream: ImageStream = { ...streamOf([]), spec: { dockerImageRepository: 'r.example/app' } };
+  const planned = {
+    reason: 'new tag' as const,
+    from: 'r.example/app',
+    insecure: false,
+    requested: undefined,
+    target: notFound,
+  };
+  const listed = { planned, kind: 'listed' as const, tags: ['latest', '1'], additionalTags: 3 };
+
+  it('is remembered with its tags, which are waited for', () => {
+    const { status } = foldOutcomes(stream, { tags: [], repository: listed }, now, settings);
+    expect(status.repositoryImport).toEqual({
+      from: 'r.example/app',
+      attemptedAt: '2026-01-01T12:00:00Z',
+      tags: ['latest', '1'],
+      additionalTags: 3,
+    });
+    expect(status.dockerImageRepository).toBe('r.example/app');
+    expect(status.conditions).toMatchObject([
+      { reason: 'Importing', message: 'waiting for the import of latest, 1' },
+    ]);
+  });
+
+  it('that cannot be listed any more keeps its tags and says why', () => {
+    const before = {
+      ...stream,
+      status: foldOutcomes(stream, { tags: [], repository: listed }, now, settings).status,
+    };
+    const failedListing = { planned, kind: 'failed' as const, failure: notFound };
+    const { status } = foldOutcomes(before, { tags: [], repository: failedListing }, later, settings);
+    expect(status.repositoryImport).toMatchObject({ tags: ['latest', '1'], failures: 1, reason: 'NotFound' });
+    expect(nextRetry(stream, status)).toBeGreaterThan(later);
+    expect(status.conditions).toMatchObject([
+      {
+        status: 'False',
+        message: 'spec.dockerImageRepository: dockerimage.image.openshift.io "r.example/app" not found',
+      },
+    ]);
+  });
+
+  it('that was exchanged meanwhile is not remembered', () => {
+    const other = { ...stream, spec: { dockerImageRepository: 'r.example/other' } };
+    expect(
+      foldOutcomes(other, { tags: [], repository: listed }, now, settings).status.repositoryImport,
+    ).toBeUndefined();
   });
 });

@@ -8,29 +8,43 @@ import type {
 } from '../api/generated/image-stream.ts';
 import { formatTime, parseTime } from '../api/time.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
-import { describeFailure, type ImportFailure, isRetried } from './import-failure.ts';
 import {
-  hasSource,
   type ImportAttempt,
   isCurrentAttempt,
   type LastImport,
+  sourcedTags,
   tagGeneration,
-} from './import-plan.ts';
-import { jsonEqual } from './json-difference.ts';
+} from './import-attempt.ts';
+import { describeFailure, type ImportFailure, isRetried } from './import-failure.ts';
+import { earliest, type PlannedRepository } from './import-plan.ts';
+import { readyConditions } from './ready-condition.ts';
 import { addTagEvent } from './tag-history.ts';
 import { summarizeTags } from './tag-summary.ts';
+import { type TagTransition, transitionsOf } from './tag-transition.ts';
 
 /** What came out of the work for one tag. */
 export type TagOutcome = { readonly tag: string; readonly attempt: ImportAttempt } & (
-  | { readonly kind: 'resolved'; readonly dockerImageReference: string; readonly image: string }
+  | {
+      readonly kind: 'resolved';
+      readonly dockerImageReference: string;
+      readonly image: string;
+      /** What the tag's name stood for in the registry: the image, or the index that it was taken from. */
+      readonly digest: string | undefined;
+    }
   | { readonly kind: 'failed'; readonly failure: ImportFailure }
 );
 
-/** A change of a tag that people hear of: in the log, as an event, as a number. */
-export type TagTransition =
-  | { readonly kind: 'moved'; readonly tag: string; readonly from: string | undefined; readonly to: string }
-  | { readonly kind: 'failed'; readonly tag: string; readonly reason: string; readonly message: string }
-  | { readonly kind: 'recovered'; readonly tag: string };
+/** What came out of listing the repository behind a stream. */
+export type RepositoryOutcome = { readonly planned: PlannedRepository } & (
+  | { readonly kind: 'listed'; readonly tags: readonly string[]; readonly additionalTags: number }
+  | { readonly kind: 'failed'; readonly failure: ImportFailure }
+);
+
+/** Everything that was done for a stream at once. */
+export interface ImportOutcomes {
+  readonly tags: readonly TagOutcome[];
+  readonly repository?: RepositoryOutcome | undefined;
+}
 
 /** A folded status and what changed with it. */
 export interface FoldedStatus {
@@ -54,19 +68,20 @@ const importSuccess = 'ImportSuccess';
  */
 export function foldOutcomes(
   stream: ImageStream,
-  outcomes: readonly TagOutcome[],
+  outcomes: ImportOutcomes,
   now: number,
   settings: FoldSettings,
 ): FoldedStatus {
   const entries = new Map((stream.status?.tags ?? []).map((entry) => [entry.tag, entry]));
   const transitions: TagTransition[] = [];
-  for (const outcome of outcomes) {
+  for (const outcome of outcomes.tags) {
     if (!isCurrentAttempt(stream, outcome.tag, outcome.attempt)) continue;
     const before = entries.get(outcome.tag) ?? { tag: outcome.tag };
-    const after = foldOutcome(stream, before, outcome, { now, settings });
+    const after = foldTag(stream, before, outcome, { now, settings });
     entries.set(outcome.tag, after);
     transitions.push(...transitionsOf(before, after));
   }
+  const repositoryImport = foldRepository(stream, outcomes.repository, { now, settings });
   const tags = [...entries.values()].sort((a, b) => (a.tag < b.tag ? -1 : 1));
   const summary = summarizeTags(tags);
   const status: ImageStreamStatus = {
@@ -74,20 +89,11 @@ export function foldOutcomes(
     dockerImageRepository: stream.spec?.dockerImageRepository ?? '',
     observedGeneration: stream.metadata.generation ?? 0,
     ...(tags.length > 0 ? { tags } : {}),
+    ...(repositoryImport === undefined ? {} : { repositoryImport }),
     ...(summary.text === '' ? {} : { tagSummary: summary.text }),
     ...(summary.lastUpdated === undefined ? {} : { lastUpdated: summary.lastUpdated }),
   };
   return { status: { ...status, conditions: readyConditions(stream, status, now) }, transitions };
-}
-
-/** The earliest time (epoch milliseconds) at which a failed import of the stream's spec is tried again. */
-export function nextRetry(stream: ImageStream, status: ImageStreamStatus): number | undefined {
-  const wanted = new Set((stream.spec?.tags ?? []).map((tag) => tag.name));
-  const times = (status.tags ?? [])
-    .filter((entry) => wanted.has(entry.tag))
-    .map((entry) => parseTime(entry.lastImport?.retryAt))
-    .filter((time) => time !== undefined);
-  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 interface FoldContext {
@@ -95,55 +101,87 @@ interface FoldContext {
   readonly settings: FoldSettings;
 }
 
-function foldOutcome(
+function foldTag(
   stream: ImageStream,
   before: NamedTagEventList,
   outcome: TagOutcome,
-  { now, settings }: FoldContext,
+  context: FoldContext,
 ): NamedTagEventList {
-  const attempted: LastImport = { ...outcome.attempt, attemptedAt: formatTime(now) };
+  const attempted: LastImport = { ...outcome.attempt, attemptedAt: formatTime(context.now) };
   const { conditions, ...rest } = before;
   if (outcome.kind === 'resolved') {
     const event = {
-      created: formatTime(now),
+      created: formatTime(context.now),
       dockerImageReference: outcome.dockerImageReference,
       image: outcome.image,
       generation: tagGeneration(stream, outcome.tag),
     };
-    const { items } = addTagEvent(before.items ?? [], event, settings.historyLimit);
+    const { items } = addTagEvent(before.items ?? [], event, context.settings.historyLimit);
+    const digest = outcome.digest === undefined ? {} : { digest: outcome.digest };
     // A success clears the conditions, as in the reference: there is never an ImportSuccess of True.
-    return { ...rest, items: [...items], lastImport: attempted };
+    return { ...rest, items: [...items], lastImport: { ...attempted, ...digest } };
   }
-  const failures = (before.lastImport?.failures ?? 0) + 1;
-  const retryAt = retryTime(stream, outcome, failures, { now, settings });
+  const { digest } = before.lastImport ?? {};
   return {
     ...rest,
-    conditions: failedCondition(stream, conditions, outcome, now),
+    conditions: failedCondition(stream, conditions, outcome, context.now),
     lastImport: {
       ...attempted,
-      failures,
-      ...(retryAt === undefined ? {} : { retryAt: formatTime(retryAt) }),
+      ...failureCount(stream, outcome.tag, { before: before.lastImport, failure: outcome.failure }, context),
+      // The digest of the last success stays: a scheduled check goes on from it.
+      ...(digest === undefined ? {} : { digest }),
     },
   };
 }
 
-type FailedOutcome = Extract<TagOutcome, { kind: 'failed' }>;
+type RepositoryImport = NonNullable<ImageStreamStatus['repositoryImport']>;
 
-function retryTime(
+/** A failed listing keeps the tags of the last good one. */
+function foldRepository(
   stream: ImageStream,
-  { tag, failure }: FailedOutcome,
-  failures: number,
+  outcome: RepositoryOutcome | undefined,
+  context: FoldContext,
+): RepositoryImport | undefined {
+  const before = stream.status?.repositoryImport;
+  if (outcome === undefined || stream.spec?.dockerImageRepository !== outcome.planned.from) return before;
+  const { from, insecure, requested } = outcome.planned;
+  const attempted = {
+    from,
+    ...(insecure ? { insecure } : {}),
+    ...(requested === undefined ? {} : { requested }),
+    attemptedAt: formatTime(context.now),
+  };
+  if (outcome.kind === 'listed') {
+    return { ...attempted, tags: [...outcome.tags], additionalTags: outcome.additionalTags };
+  }
+  const { tags, additionalTags } = before?.from === from ? before : {};
+  return {
+    ...attempted,
+    ...(tags === undefined ? {} : { tags }),
+    ...(additionalTags === undefined ? {} : { additionalTags }),
+    ...failureCount(stream, '', { before, failure: outcome.failure }, context),
+    ...describeFailure(outcome.failure, from),
+  };
+}
+
+/** One failure more, and when to try again: not at all where only an edit helps. */
+function failureCount(
+  stream: ImageStream,
+  tag: string,
+  { before, failure }: { before: { failures?: number } | undefined; failure: ImportFailure },
   { now, settings }: FoldContext,
-): number | undefined {
-  if (!isRetried(failure)) return undefined;
+): { failures: number; retryAt?: string } {
+  const failures = (before?.failures ?? 0) + 1;
+  if (!isRetried(failure)) return { failures };
   const key = `${stream.metadata.namespace}/${stream.metadata.name}:${tag}`;
-  return now + Math.max(backoffMs(settings.retry, failures, key), failure.retryAfterMs ?? 0);
+  const wait = Math.max(backoffMs(settings.retry, failures, key), failure.retryAfterMs ?? 0);
+  return { failures, retryAt: formatTime(now + wait) };
 }
 
 function failedCondition(
   stream: ImageStream,
   conditions: readonly TagEventCondition[] | undefined,
-  { attempt, failure }: FailedOutcome,
+  { attempt, failure }: Extract<TagOutcome, { kind: 'failed' }>,
   now: number,
 ): TagEventCondition[] {
   const { reason, message } = describeFailure(failure, attempt.from?.name ?? '');
@@ -156,47 +194,11 @@ function failedCondition(
   return [{ ...condition, generation: stream.metadata.generation ?? 0 }];
 }
 
-function transitionsOf(before: NamedTagEventList, after: NamedTagEventList): TagTransition[] {
-  return [moveOf(before, after), conditionChangeOf(before, after)].filter((change) => change !== undefined);
-}
-
-function moveOf(
-  { items: old }: NamedTagEventList,
-  { tag, items }: NamedTagEventList,
-): TagTransition | undefined {
-  const [was, is] = [old?.[0], items?.[0]];
-  if (is === undefined || jsonEqual(was, { ...is, generation: was?.generation })) return undefined;
-  return { kind: 'moved', tag, from: was?.dockerImageReference, to: is.dockerImageReference };
-}
-
-function conditionChangeOf(before: NamedTagEventList, after: NamedTagEventList): TagTransition | undefined {
-  const { tag } = after;
-  const [was, is] = [before.conditions?.[0], after.conditions?.[0]];
-  if (is === undefined) return was === undefined ? undefined : { kind: 'recovered', tag };
-  if (is.message === was?.message) return undefined;
-  return { kind: 'failed', tag, reason: is.reason ?? '', message: is.message ?? '' };
-}
-
-function readyConditions(stream: ImageStream, status: ImageStreamStatus, now: number): Condition[] {
-  const wanted = (stream.spec?.tags ?? []).filter(hasSource).map((tag) => tag.name);
-  const failed = (status.tags ?? []).filter(
-    (entry) =>
-      wanted.includes(entry.tag) && entry.conditions?.some((condition) => condition.status === 'False'),
-  );
-  const pending = wanted.filter((tag) => status.tags?.every((entry) => entry.tag !== tag) ?? true);
-  const observedGeneration = stream.metadata.generation ?? 0;
-  const ready = { type: 'Ready', observedGeneration };
-  const conditions = stream.status?.conditions as readonly Condition[] | undefined;
-  if (failed.length > 0) {
-    const message = failed
-      .map((entry) => `tag ${entry.tag}: ${entry.conditions?.[0]?.message ?? ''}`)
-      .join('; ');
-    return setCondition(conditions, { ...ready, status: 'False', reason: 'ImportFailed', message }, now);
-  }
-  if (pending.length > 0) {
-    const message = `waiting for the import of ${pending.join(', ')}`;
-    return setCondition(conditions, { ...ready, status: 'False', reason: 'Importing', message }, now);
-  }
-  const message = wanted.length === 1 ? '1 tag is up to date' : `${wanted.length} tags are up to date`;
-  return setCondition(conditions, { ...ready, status: 'True', reason: 'TagsImported', message }, now);
+/** The earliest time (epoch milliseconds) at which something that failed is tried again. */
+export function nextRetry(stream: ImageStream, status: ImageStreamStatus): number | undefined {
+  const wanted = new Set(sourcedTags({ ...stream, status }).map((tag) => tag.name));
+  return (status.tags ?? [])
+    .filter((entry) => wanted.has(entry.tag))
+    .map((entry) => parseTime(entry.lastImport?.retryAt))
+    .reduce(earliest, parseTime(status.repositoryImport?.retryAt));
 }

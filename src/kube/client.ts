@@ -75,6 +75,17 @@ export class KubeClient {
     return this.#json<ListPage<T>>({ method: 'GET', path: resourcePath(resource, {}), query, signal });
   }
 
+  /** Reads the objects of a namespace that a field selector picks; at most the first `limit` of them. */
+  async listNamespace<T extends KubeObject>(
+    resource: Resource<T>,
+    { namespace, fieldSelector, limit }: { namespace: string; fieldSelector: string; limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly T[]> {
+    const query = { fieldSelector, limit: String(limit) };
+    const path = resourcePath(resource, { namespace });
+    return (await this.#json<ListPage<T>>({ method: 'GET', path, query, signal })).items;
+  }
+
   /** Creates an object; its place is read from its metadata. */
   async create<T extends KubeObject>(resource: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
     const path = resourcePath(resource, { namespace: object.metadata.namespace });

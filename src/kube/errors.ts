@@ -35,6 +35,11 @@ export function isConflict(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 409;
 }
 
+/** The operator's rights do not suffice. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubeApiError && error.status === 403;
+}
+
 /** The watch position or list continuation is too old: list again. */
 export function isGone(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 410;

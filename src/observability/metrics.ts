@@ -36,14 +36,14 @@ export class Metrics {
 
   readonly imports = new Counter({
     name: 'imagestream_import_total',
-    help: 'Imported tags by result: resolved, or the code of the failure.',
+    help: 'Tags that were looked at, by result: resolved, unchanged, deferred, or the code of the failure.',
     labelNames: ['result'] as const,
     registers: this.#registers,
   });
 
   readonly registryRequests = new Counter({
     name: 'imagestream_registry_request_total',
-    help: 'Documents asked of registries: manifests and configurations.',
+    help: 'What was asked of registries: manifest, config, probe (HEAD), tags, token.',
     labelNames: ['document'] as const,
     registers: this.#registers,
   });
@@ -75,8 +75,9 @@ export class Metrics {
     for (const controller of ['imagestream', 'trigger']) {
       for (const result of ['success', 'failure']) this.reconciles.inc({ controller, result }, 0);
     }
-    this.imports.inc({ result: 'resolved' }, 0);
-    for (const document of ['manifest', 'config']) this.registryRequests.inc({ document }, 0);
+    for (const result of ['resolved', 'unchanged', 'deferred']) this.imports.inc({ result }, 0);
+    for (const document of ['manifest', 'config', 'probe', 'tags', 'token'])
+      this.registryRequests.inc({ document }, 0);
   }
 
   /** Reads the depth of these queues whenever the metrics are asked for. */

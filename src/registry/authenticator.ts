@@ -1,85 +1,173 @@
 /**
- * The 401 dance of the distribution token specification, for readers without an account:
- * 1. ask with the token that is held for this repository, or with none;
- * 2. on 401 read the challenge; only `Bearer` can be answered without credentials;
- * 3. get a token from the realm (once for all who wait) and ask once more.
+ * The 401 dance of the distribution token specification:
+ * 1. ask with the header that is held for this repository and account, or with none;
+ * 2. on 401 read the challenge: `Bearer` (a token from the realm) before `Basic`;
+ * 3. get a token, once for all who wait, and ask once more.
  */
+import { createHash } from 'node:crypto';
 import { parseJsonObject, textOf } from '../api/json.ts';
+import type { Credential, PullCredential } from '../domain/pull-credentials.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { RegistryError } from './errors.ts';
+import { mayReceiveCredentials, parseRealm } from './realm-rules.ts';
 import { type FetchedToken, TokenStore } from './token-store.ts';
 import type { RegistryRequest, RegistryResponse, RegistryTransport } from './transport.ts';
 
 /** A request that is about one repository. */
-export interface RepositoryRequest extends RegistryRequest {
+export interface RepositoryRequest extends Omit<RegistryRequest, 'namedHost'> {
   readonly repository: string;
+  /** The account to ask as; undefined asks anonymously. */
+  readonly credential: PullCredential | undefined;
+}
+
+/** Options of {@link Authenticator}. */
+export interface AuthenticatorOptions {
+  readonly transport: RegistryTransport;
+  readonly clock: Clock;
+  /** Hosts of token servers that may get credentials of any registry. */
+  readonly trustedRealms?: ReadonlySet<string>;
+  /** Hears of each token that is fetched, for the metrics. */
+  readonly onToken?: () => void;
 }
 
 const maxTokenBytes = 64 * 1024;
 /** Lifetime of a token whose server does not say; the specification's minimum. */
 const minLifetimeSeconds = 60;
 const maxLifetimeSeconds = 24 * 60 * 60;
+/** A registry that wanted Basic once is sent it at once for this long. */
+const basicLifetimeMs = 60 * 60 * 1000;
 
 /** Sends requests and answers challenges. */
 export class Authenticator {
   readonly #transport: RegistryTransport;
-  readonly #tokens: TokenStore;
+  readonly #trustedRealms: ReadonlySet<string>;
+  readonly #onToken: () => void;
+  /** Whole `Authorization` headers, by registry, repository and account. */
+  readonly #headers: TokenStore;
 
-  constructor(options: { transport: RegistryTransport; clock: Clock }) {
+  constructor(options: AuthenticatorOptions) {
     this.#transport = options.transport;
-    this.#tokens = new TokenStore(options.clock);
+    this.#trustedRealms = options.trustedRealms ?? new Set();
+    this.#onToken = options.onToken ?? (() => undefined);
+    this.#headers = new TokenStore(options.clock);
   }
 
-  /** Sends a GET; the answer may still be a 401 when there is no way to answer its challenge. */
-  async get(options: RepositoryRequest): Promise<RegistryResponse> {
-    const key = JSON.stringify([options.host, options.repository, options.insecure]);
-    const held = this.#tokens.get(key);
+  /** Sends a request; the answer may still be a 401 when there is no way to answer its challenge. */
+  async send(options: RepositoryRequest): Promise<RegistryResponse> {
+    const key = headerKey(options);
+    const held = this.#headers.get(key);
     const first = await this.#send(options, held);
     if (first.status !== 401) return first;
-    if (held !== undefined) this.#tokens.forget(key, held);
-    const challenge = parseChallenges(first.headers['www-authenticate'] ?? '').find(
-      ({ scheme }) => scheme === 'bearer',
-    );
-    if (challenge === undefined) return first;
-    const token = await this.#tokens.fetch(key, () => this.#fetchToken(challenge, options));
-    return this.#send(options, token);
+    if (held !== undefined) this.#headers.forget(key, held);
+    const challenges = parseChallenges(first.headers['www-authenticate'] ?? '');
+    const answer = this.#answerTo(challenges, options);
+    if (answer === undefined) return first;
+    return this.#send(options, await this.#headers.fetch(key, answer));
   }
 
-  #send(options: RepositoryRequest, token: string | undefined): Promise<RegistryResponse> {
-    if (token === undefined) return this.#transport.get(options);
-    return this.#transport.get({
-      ...options,
-      headers: { ...options.headers, authorization: `Bearer ${token}` },
-    });
+  #send(options: RepositoryRequest, authorization: string | undefined): Promise<RegistryResponse> {
+    const { repository: _, credential: __, ...request } = options;
+    const headers = authorization === undefined ? request.headers : { ...request.headers, authorization };
+    return this.#transport.send({ ...request, headers, namedHost: options.host });
+  }
+
+  /** How to get a header that answers one of the challenges; undefined when none can be answered. */
+  #answerTo(
+    challenges: readonly Challenge[],
+    options: RepositoryRequest,
+  ): (() => Promise<FetchedToken>) | undefined {
+    const credential = options.credential?.credential;
+    if (credential?.kind === 'registry-token') {
+      return async () => ({ token: `Bearer ${credential.token}`, lifetimeMs: basicLifetimeMs });
+    }
+    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+    if (bearer !== undefined) return () => this.#fetchToken(bearer, options);
+    const basic = challenges.some(({ scheme }) => scheme === 'basic');
+    if (!basic || credential?.kind !== 'password') return undefined;
+    return async () => ({ token: basicHeader(credential), lifetimeMs: basicLifetimeMs });
   }
 
   async #fetchToken({ parameters }: Challenge, options: RepositoryRequest): Promise<FetchedToken> {
-    const realm = parameters['realm'] ?? '';
-    if (!URL.canParse(realm))
-      throw new RegistryError('registry-error', 'the registry names no valid token server');
-    const url = new URL(realm);
-    if (url.protocol !== 'https:' && !(options.insecure && url.protocol === 'http:')) {
-      throw new RegistryError('registry-error', `the registry's token server ${url.host} does not use HTTPS`);
-    }
-    if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
-    url.searchParams.set('scope', `repository:${options.repository}:pull`);
-    const response = await this.#transport.get({
-      host: url.host,
-      path: `${url.pathname}${url.search}`,
+    const realm = parseRealm(parameters['realm'] ?? '', options.insecure);
+    const scope = `repository:${options.repository}:pull`;
+    const query = new URLSearchParams(realm.search);
+    if (parameters['service'] !== undefined) query.set('service', parameters['service']);
+    query.set('scope', scope);
+    const credential = mayReceiveCredentials(realm, options.host, this.#trustedRealms)
+      ? options.credential?.credential
+      : undefined;
+    this.#onToken();
+    const response = await this.#transport.send({
+      ...tokenRequest(realm, query, credential),
+      host: realm.host,
       insecure: options.insecure,
-      headers: { accept: 'application/json' },
+      ca: options.ca,
       maxBytes: maxTokenBytes,
       signal: options.signal,
+      namedHost: options.host,
     });
-    if (response.status === 401 || response.status === 403) {
-      throw new RegistryError('unauthorized', `the token server ${url.host} answered ${response.status}`);
-    }
-    if (response.status !== 200) {
-      throw new RegistryError('registry-error', `the token server ${url.host} answered ${response.status}`);
-    }
-    return parseToken(response.body.toString(), url.host);
+    if (response.status === 200) return parseToken(response.body.toString(), realm.host);
+    throw tokenError(response, realm.host, {
+      sent: credential !== undefined,
+      had: options.credential !== undefined,
+    });
   }
+}
+
+/** Two accounts never share a header, nor two registries, nor a verified and an unverified connection. */
+function headerKey({ host, repository, insecure, ca, credential }: RepositoryRequest): string {
+  return JSON.stringify([host, repository, insecure, ca ?? '', credentialIdentity(credential)]);
+}
+
+/** A text that is the same for the same account only; it tells nothing about it. */
+export function credentialIdentity(credential: PullCredential | undefined): string {
+  if (credential === undefined) return '';
+  return createHash('sha256').update(JSON.stringify(credential.credential)).digest('base64');
+}
+
+function basicHeader({ username, password }: Extract<Credential, { kind: 'password' }>): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+/** GET with Basic credentials or none; a refresh token is exchanged by OAuth2 POST. */
+function tokenRequest(
+  realm: URL,
+  query: URLSearchParams,
+  credential: Credential | undefined,
+): Pick<RegistryRequest, 'method' | 'path' | 'headers' | 'body'> {
+  const accept = 'application/json';
+  if (credential?.kind === 'identity-token') {
+    const form = new URLSearchParams(query);
+    form.set('grant_type', 'refresh_token');
+    form.set('refresh_token', credential.token);
+    form.set('client_id', 'imagestream-operator');
+    const headers = { accept, 'content-type': 'application/x-www-form-urlencoded' };
+    return { method: 'POST', path: realm.pathname, headers, body: form.toString() };
+  }
+  if (credential?.kind !== 'password') return { path: `${realm.pathname}?${query}`, headers: { accept } };
+  query.set('account', credential.username);
+  return { path: `${realm.pathname}?${query}`, headers: { accept, authorization: basicHeader(credential) } };
+}
+
+function tokenError(
+  response: RegistryResponse,
+  host: string,
+  credentials: { sent: boolean; had: boolean },
+): RegistryError {
+  const { status } = response;
+  if (status === 429) return new RegistryError('too-many-requests', `the token server ${host} answered 429`);
+  if (status !== 401 && status !== 403 && status !== 400) {
+    return new RegistryError('registry-error', `the token server ${host} answered ${status}`);
+  }
+  if (credentials.sent)
+    return new RegistryError('unauthorized', `the token server ${host} refused the credentials (${status})`);
+  if (!credentials.had)
+    return new RegistryError('unauthorized', `the token server ${host} answered ${status}`);
+  return new RegistryError(
+    'unauthorized',
+    `the credentials were not sent to the token server ${host}, which is not of the registry's domain`,
+  );
 }
 
 function parseToken(text: string, host: string): FetchedToken {
@@ -91,8 +179,6 @@ function parseToken(text: string, host: string): FetchedToken {
   }
   const seconds =
     typeof expires_in === 'number' && Number.isFinite(expires_in) ? expires_in : minLifetimeSeconds;
-  return {
-    token: value,
-    lifetimeMs: Math.min(Math.max(seconds, minLifetimeSeconds), maxLifetimeSeconds) * 1000,
-  };
+  const lifetimeMs = Math.min(Math.max(seconds, minLifetimeSeconds), maxLifetimeSeconds) * 1000;
+  return { token: `Bearer ${value}`, lifetimeMs };
 }

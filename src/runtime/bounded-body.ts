@@ -18,15 +18,37 @@ export interface ByteStream extends AsyncIterable<Uint8Array> {
 
 /** All bytes of a body of at most `limit` bytes. Throws {@link BodyTooLargeError} and drops the connection beyond that. */
 export async function readBounded(body: ByteStream, limit: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
+  const { bytes, complete } = await readUpTo(body, limit);
+  if (!complete) throw new BodyTooLargeError(limit);
+  return bytes;
+}
+
+/** The first `limit` bytes of a body; the connection is dropped when there are more. For texts that are only shown. */
+export async function readPrefix(body: ByteStream, limit: number): Promise<Buffer> {
+  const { bytes } = await readUpTo(body, limit);
+  return bytes;
+}
+
+/**
+ * One buffer that grows, and no list of chunks: a body in chunks of one byte would need a hundred times its size.
+ */
+async function readUpTo(body: ByteStream, limit: number): Promise<{ bytes: Buffer; complete: boolean }> {
+  let bytes = Buffer.alloc(0);
   let length = 0;
   for await (const chunk of body) {
-    length += chunk.length;
-    if (length > limit) {
-      body.destroy();
-      throw new BodyTooLargeError(limit);
+    const fitting = chunk.subarray(0, limit - length);
+    const wanted = length + fitting.length;
+    if (wanted > bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(2 * bytes.length, wanted)));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
     }
-    chunks.push(chunk);
+    bytes.set(fitting, length);
+    length = wanted;
+    if (fitting.length < chunk.length) {
+      body.destroy();
+      return { bytes, complete: false };
+    }
   }
-  return Buffer.concat(chunks, length);
+  return { bytes: bytes.subarray(0, length), complete: true };
 }

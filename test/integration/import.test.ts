@@ -57,6 +57,7 @@ describe('a new tag', () => {
             from: { kind: 'DockerImage', name: scenario.pullSpec('latest') },
             insecure: true,
             attemptedAt: time,
+            digest: image.digest,
           },
         },
       ],
@@ -208,7 +209,8 @@ describe('a failed import', () => {
       name: 'without access',
       behave: () => scenario.proxy.behave(() => ({ kind: 'answer', status: 401 })),
       reason: 'Unauthorized',
-      message: /^you may not have access to the container image "\S+"$/,
+      message:
+        /^you may not have access to the container image "\S+"; no pull secret of the namespace is for 127.0.0.1:\d+$/,
     },
     {
       name: 'of a manifest that is none',

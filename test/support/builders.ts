@@ -1,5 +1,6 @@
 import type { ImageStream, NamedTagEventList, TagReference } from '../../src/api/generated/image-stream.ts';
 import type { TriggeredWorkload } from '../../src/api/workload.ts';
+import type { CheckState, ImportSettings } from '../../src/domain/import-plan.ts';
 
 /** A digest that is one hexadecimal digit repeated. */
 export function digest(digit: string): string {
@@ -24,6 +25,18 @@ export function streamOf(
 /** A tag that points at an image in a registry. */
 export function dockerTag(name: string, image: string, more: Partial<TagReference> = {}): TagReference {
   return { name, from: { kind: 'DockerImage', name: image }, ...more };
+}
+
+/** Import settings of tests: what the operator has by default. */
+export const importSettings: ImportSettings = {
+  importMode: 'Legacy',
+  platform: { os: 'linux', architecture: 'amd64' },
+  schedulePeriodMs: 900_000,
+};
+
+/** Checks of a process that has just looked at everything. */
+export function checksOf(more: Partial<CheckState> = {}): CheckState {
+  return { checkedAt: () => Number.MAX_SAFE_INTEGER, announced: () => false, stretch: () => 1, ...more };
 }
 
 /** A Deployment `apps/web` as the trigger controller keeps it, with one container `web`. */

@@ -4,6 +4,7 @@ import type { TestProject } from 'vitest/node';
 import { ensureAssets } from './assets.ts';
 import { type ClusterFacts, startCluster } from './cluster.ts';
 import { OperatorProcess } from './operator-process.ts';
+import { createOperatorCredentials, refusedRequests } from './operator-rights.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -17,7 +18,8 @@ declare module 'vitest' {
 const crdFolder = fileURLToPath(new URL('../../crds/', import.meta.url));
 
 /**
- * Starts the cluster of a test run and the operator in it: called by vitest once, before the integration tests.
+ * Starts the cluster of a test run and the operator in it, which has the rights of config/default and no others:
+ * called by vitest once, before the integration tests.
  * The function that it returns ends both. On SIGINT and SIGTERM vitest exits without calling it; exit handlers
  * then end the programs and remove their folder.
  */
@@ -29,17 +31,26 @@ export default async function setup(project: TestProject): Promise<() => Promise
     users: [{ name: 'alice' }, { name: 'bob' }],
   });
   try {
+    const { token, kubeconfigPath } = await createOperatorCredentials(cluster);
     const operator = await OperatorProcess.start({
-      kubeconfigPath: cluster.kubeconfigPath,
+      kubeconfigPath,
       // Tests do not wait half a minute for a second try.
       args: ['--retry-min', '500ms'],
     });
-    project.provide('cluster', cluster.facts);
+    const { facts } = cluster;
+    project.provide('cluster', {
+      ...facts,
+      tokens: { ...facts.tokens, operator: token },
+      kubeconfigs: { ...facts.kubeconfigs, operator: kubeconfigPath },
+    });
     project.provide('operatorHealthUrl', operator.healthUrl);
     return async () => {
       await operator.stop();
       await cluster.stop();
       process.off('SIGHUP', exitOnHangup);
+      const refused = refusedRequests(operator.logs);
+      if (refused.length > 0)
+        throw new Error(`config/default lacks a right that the operator uses:\n${refused.join('\n')}`);
     };
   } catch (error) {
     await cluster.stop();

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { parentDeathBinding } from './parent-death.ts';
+
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
 /** Longer than the operator's own deadline: only one that hangs is killed. */
@@ -13,6 +15,8 @@ export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string
 
 export interface OperatorOptions {
   readonly kubeconfigPath: string;
+  /** Node's own flags and the program; the sources unless told. */
+  readonly command?: readonly string[];
   /** Further flags. */
   readonly args?: readonly string[];
   /** Hears of each log line. */
@@ -45,9 +49,13 @@ export class OperatorProcess {
       '--health-port',
       '0',
     ];
-    this.#child = spawn(process.execPath, [MAIN, ...flags, ...(options.args ?? [])], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const { command = [MAIN], args = [] } = options;
+    // Without its cluster an operator whose starter was killed would try for ever.
+    const bound = parentDeathBinding('KILL')({
+      program: process.execPath,
+      args: [...command, ...flags, ...args],
     });
+    this.#child = spawn(bound.program, bound.args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr += chunk.toString();
     });

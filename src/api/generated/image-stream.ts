@@ -139,6 +139,7 @@ export interface ImageStreamStatus {
    * Per tag the images that it has pointed at, and what is wrong with it.
    */
   tags?: NamedTagEventList[];
+  repositoryImport?: ImageStreamStatusRepositoryImport;
   /**
    * The generation of the spec that this status answers.
    */
@@ -261,6 +262,14 @@ export interface TagLastImport {
    * When a failed import is tried again at the earliest.
    */
   retryAt?: string;
+  /**
+   * The digest that the source's tag had in its registry. It is the index's where one image of an index was kept, so that a check sees whether the tag has moved.
+   */
+  digest?: string;
+  /**
+   * The platform that the tag's annotations preferred, as os/architecture.
+   */
+  platform?: string;
 }
 /**
  * The source at that time.
@@ -278,6 +287,51 @@ export interface TagLastImportSource {
    * The namespace of the source, when it was another one.
    */
   namespace?: string;
+}
+/**
+ * What the operator last did for spec.dockerImageRepository.
+ */
+export interface ImageStreamStatusRepositoryImport {
+  /**
+   * The repository at that time.
+   */
+  from?: string;
+  /**
+   * Whether unverified connections were allowed.
+   */
+  insecure?: boolean;
+  /**
+   * The value of the annotation imagestream-operator/import-requested that was answered.
+   */
+  requested?: string;
+  /**
+   * When the repository was last listed.
+   */
+  attemptedAt?: string;
+  /**
+   * How many tries in a row have failed.
+   */
+  failures?: number;
+  /**
+   * When a failed listing is tried again at the earliest.
+   */
+  retryAt?: string;
+  /**
+   * Why the last listing failed, in one word.
+   */
+  reason?: string;
+  /**
+   * Why the last listing failed.
+   */
+  message?: string;
+  /**
+   * The tags that were found and are imported, by priority.
+   */
+  tags?: string[];
+  /**
+   * How many more tags the repository has than are imported.
+   */
+  additionalTags?: number;
 }
 /**
  * One fact about the state of the stream.

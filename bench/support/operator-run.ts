@@ -1,0 +1,82 @@
+/** One run of the operator over streams that are there when it starts. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { OperatorProcess } from '../../test/support/operator-process.ts';
+import { countRequests, markLog, type RequestCounts } from './access-log.ts';
+import { ImportWatch } from './import-watch.ts';
+import { apiRequests, writesSince } from './operator-metrics.ts';
+import { cpuMs, peakRssBytes, startForeignLoad } from './process-usage.ts';
+import type { World } from './world.ts';
+
+/** How the operator calls itself in the registry's log. */
+export const operatorAgent = 'imagestream-operator/';
+
+const settlePeriodMs = 250;
+
+/** What an operator did, from its log line `operator ready` to the last image that a watch saw. */
+export interface OperatorRun {
+  readonly ms: number;
+  readonly requests: RequestCounts;
+  /** Requests to the API server that were no reads, by method. */
+  readonly writes: Readonly<Record<string, number>>;
+  /** Processor time after the log line; the time before it is `startupCpuMs`. */
+  readonly cpuMs: number;
+  readonly startupCpuMs: number;
+  readonly peakRssBytes: number;
+  /** Processors that somebody else kept busy. */
+  readonly foreignLoad: number;
+}
+
+/** Which streams the run waits for. */
+export interface OperatorRunOptions {
+  readonly namespace: string;
+  /** Tags by stream. */
+  readonly wanted: ReadonlyMap<string, number>;
+  /** Flags of the operator. */
+  readonly args?: readonly string[];
+  readonly timeoutMs?: number;
+}
+
+/** Starts an operator, waits until it has imported what is wanted, and stops it. */
+export async function runOperator(world: World, options: OperatorRunOptions): Promise<OperatorRun> {
+  const { cluster, signal } = world;
+  await using watch = await ImportWatch.open(cluster.facts, options);
+  const since = await markLog(cluster.registry.logPath);
+  const operator = await OperatorProcess.start({
+    kubeconfigPath: cluster.kubeconfigPath,
+    args: options.args ?? [],
+  });
+  try {
+    const startupCpuMs = await cpuMs(operator.pid);
+    const load = await startForeignLoad([...cluster.pids, operator.pid]);
+    const { lastAt } = await watch.imported({ timeoutMs: options.timeoutMs ?? 180_000, signal });
+    const used = (await cpuMs(operator.pid)) - startupCpuMs;
+    const foreignLoad = await load.stop();
+    const writes = writesSince(new Map(), await settledApiRequests(operator.healthUrl));
+    const peak = await peakRssBytes(operator.pid);
+    const run = { ms: lastAt - readyAt(operator), cpuMs: used, startupCpuMs, foreignLoad };
+    await operator.stop();
+    const requests = await countRequests(cluster.registry.logPath, { since, userAgent: operatorAgent });
+    return { ...run, requests, writes, peakRssBytes: peak };
+  } finally {
+    await operator.stop();
+  }
+}
+
+/** The operator writes its events after the imports: waits until nothing more is sent. */
+async function settledApiRequests(healthUrl: string): Promise<ReadonlyMap<string, number>> {
+  for (let before = await apiRequests(healthUrl); ; ) {
+    await delay(settlePeriodMs);
+    const after = await apiRequests(healthUrl);
+    if (sum(after) === sum(before)) return after;
+    before = after;
+  }
+}
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((a, b) => a + b, 0);
+}
+
+function readyAt(operator: OperatorProcess): number {
+  const ready = operator.logs.find(({ msg }) => msg === 'operator ready');
+  return Date.parse(String(ready?.['time']));
+}

@@ -1,0 +1,46 @@
+/** What a person sees while a benchmark runs: what is being done and how long it took. */
+
+/** Milliseconds as a person reads them. */
+export function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+}
+
+/** Prints lines to standard output; every step ends early when the signal is aborted. */
+export class Progress {
+  readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  line(text = ''): void {
+    process.stdout.write(`${text}\n`);
+  }
+
+  /** Does something and says how long it took. */
+  async step<T>(text: string, work: () => Promise<T>): Promise<T> {
+    this.signal.throwIfAborted();
+    const startedAt = performance.now();
+    process.stdout.write(`  ${text} … `);
+    const result = await work();
+    this.signal.throwIfAborted();
+    this.line(seconds(performance.now() - startedAt));
+    return result;
+  }
+
+  /** Columns of equal width; numbers are the caller's to format. */
+  table(rows: readonly Readonly<Record<string, string>>[]): void {
+    const [first] = rows;
+    if (first === undefined) return;
+    const names = Object.keys(first);
+    const cells = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))];
+    const widths = names.map((_, i) => Math.max(...cells.map((line) => (line[i] ?? '').length)));
+    const text = (line: readonly string[]): string =>
+      `| ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
+    const [head = [], ...body] = cells;
+    const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+    this.line();
+    for (const line of [head, rule, ...body]) this.line(text(line));
+    this.line();
+  }
+}

@@ -1,0 +1,100 @@
+/** Scheduled tags that do not change: what their checks cost. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { OperatorProcess } from '../../test/support/operator-process.ts';
+import { countRequests, markLog, type RequestCounts } from './access-log.ts';
+import { planStreams, pushShared, type Shape } from './image-set.ts';
+import { ImportWatch } from './import-watch.ts';
+import { apiRequests, writesSince } from './operator-metrics.ts';
+import { operatorAgent } from './operator-run.ts';
+import { cpuMs, peakRssBytes, startForeignLoad } from './process-usage.ts';
+import { createNamespace, createStreams, deleteStreams } from './stream-set.ts';
+import type { World } from './world.ts';
+
+const shape: Shape = { streams: 500, tagsPerStream: 10 };
+const firstImportMs = 300_000;
+
+/** What was measured over some periods, after all tags had been imported. */
+export interface ScheduledRun {
+  readonly tags: number;
+  readonly periodMs: number;
+  readonly periods: number;
+  readonly requests: RequestCounts;
+  readonly writes: Readonly<Record<string, number>>;
+  readonly cpuMs: number;
+  readonly peakRssBytes: number;
+  readonly foreignLoad: number;
+}
+
+/** Imports the tags, lets a period pass, and measures the next ones. */
+export async function runScheduledCase(
+  world: World,
+  { period, periods }: { readonly period: string; readonly periods: number },
+): Promise<ScheduledRun> {
+  const { progress, cluster, kube, signal } = world;
+  const periodMs = durationMs(period);
+  const namespace = 'bench-scheduled';
+  const streams = planStreams(shape, 'scheduled');
+  const tags = shape.streams * shape.tagsPerStream;
+  await createNamespace(kube, namespace);
+  await progress.step(`push ${tags} tags`, () => pushShared(cluster.registry, streams, signal));
+  const where = { namespace, host: cluster.registry.host, scheduled: true, signal };
+  await createStreams(kube, streams, where);
+  const wanted = new Map(streams.map((stream) => [stream.name, stream.tags.length]));
+  await using watch = await ImportWatch.open(cluster.facts, { namespace, wanted });
+  const args = ['--schedule-period', period];
+  const operator = await OperatorProcess.start({ kubeconfigPath: cluster.kubeconfigPath, args });
+  try {
+    await progress.step('import them', () => watch.imported({ timeoutMs: firstImportMs, signal }));
+    await progress.step(`let a period of ${period} pass`, () => delay(periodMs, undefined, { signal }));
+    const measured = await progress.step(`measure ${periods} periods`, () =>
+      measure(world, operator, { ms: periods * periodMs }),
+    );
+    return { tags, periodMs, periods, ...measured };
+  } finally {
+    await operator.stop();
+    if (!signal.aborted) await deleteStreams(kube, namespace);
+  }
+}
+
+/** The figures of a run for the table. */
+export function scheduledRow(run: ScheduledRun): Record<string, string> {
+  const { tags, periods, periodMs, requests, writes } = run;
+  const checks = (requests.get('HEAD manifests') ?? 0) + (requests.get('GET manifests') ?? 0);
+  const perPeriod = (kind: string): string => ((requests.get(kind) ?? 0) / periods).toFixed(0);
+  return {
+    tags: String(tags),
+    period: `${periodMs / 1_000} s`,
+    'HEADs a period': perPeriod('HEAD manifests'),
+    'GETs a period': ((checks - (requests.get('HEAD manifests') ?? 0)) / periods).toFixed(0),
+    'blobs a period': perPeriod('GET blobs'),
+    'API writes': String(Object.values(writes).reduce((a, b) => a + b, 0)),
+    'CPU a check': `${(run.cpuMs / checks).toFixed(2)} ms`,
+    'peak RSS': `${Math.round(run.peakRssBytes / 1024 ** 2)} MB`,
+    'others used': `${run.foreignLoad.toFixed(1)} CPU`,
+  };
+}
+
+async function measure(
+  { cluster, signal }: World,
+  operator: OperatorProcess,
+  { ms }: { readonly ms: number },
+): Promise<Pick<ScheduledRun, 'requests' | 'writes' | 'cpuMs' | 'peakRssBytes' | 'foreignLoad'>> {
+  const { logPath } = cluster.registry;
+  const before = await apiRequests(operator.healthUrl);
+  const [since, cpuBefore] = [await markLog(logPath), await cpuMs(operator.pid)];
+  const load = await startForeignLoad([...cluster.pids, operator.pid]);
+  await delay(ms, undefined, { signal });
+  const cpu = (await cpuMs(operator.pid)) - cpuBefore;
+  const requests = await countRequests(logPath, { since, userAgent: operatorAgent });
+  const foreignLoad = await load.stop();
+  const writes = writesSince(before, await apiRequests(operator.healthUrl));
+  return { requests, writes, cpuMs: cpu, peakRssBytes: await peakRssBytes(operator.pid), foreignLoad };
+}
+
+/** Milliseconds of a duration as the operator's settings have it. */
+function durationMs(text: string): number {
+  const [, count, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? [];
+  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? ''];
+  if (unitMs === undefined) throw new Error(`--period ${text}: must be a duration such as 30s or 1m`);
+  return Number(count) * unitMs;
+}

@@ -1,0 +1,122 @@
+/**
+ * Bundles the operator into one file for the container image: `node main.mjs` needs nothing beside it but Node 24.
+ *
+ * Beside the bundle lie its source map, the licence comments that minifying would have dropped, and the licences
+ * of the packages that went into it. The same sources give the same bytes, wherever the checkout is.
+ */
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build, type Metafile } from 'esbuild';
+
+const USAGE = `Usage: node scripts/build.ts [--outdir FOLDER] [--help]
+
+Bundles src/main.ts with everything that it imports.
+
+  --outdir  the folder to write to, default dist
+  --help    print this text
+`;
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Packages in CommonJS call `require` for Node's own modules, and an ES module has none. */
+const REQUIRE_FOR_COMMONJS =
+  'import { createRequire as createRequireForBundle } from "node:module"; ' +
+  'const require = createRequireForBundle(import.meta.url);';
+
+/** A package of node_modules that is part of the bundle. */
+interface BundledPackage {
+  readonly name: string;
+  readonly version: string;
+  /** As its package.json says. */
+  readonly license: string;
+  /** Its LICENSE and NOTICE files. */
+  readonly texts: readonly string[];
+}
+
+await main();
+
+async function main(): Promise<void> {
+  const options = parseOptions();
+  if (options === undefined) process.exitCode = 2;
+  else if (options.help) process.stdout.write(USAGE);
+  else await bundle(resolve(options.outdir));
+}
+
+function parseOptions(): { readonly outdir: string; readonly help?: boolean } | undefined {
+  try {
+    const outdir = { type: 'string', default: join(ROOT, 'dist') } as const;
+    return parseArgs({ options: { outdir, help: { type: 'boolean' } } }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return undefined;
+  }
+}
+
+async function bundle(outdir: string): Promise<void> {
+  const { metafile, outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/main.ts'],
+    // Written below: so the paths in the source map do not depend on --outdir.
+    outfile: 'dist/main.mjs',
+    write: false,
+    // Nor on where a linked node_modules really lies.
+    preserveSymlinks: true,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    banner: { js: REQUIRE_FOR_COMMONJS },
+    minify: true,
+    // Names of classes and functions are in error messages and stacks.
+    keepNames: true,
+    legalComments: 'linked',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const packages = await bundledPackages(metafile);
+  await mkdir(outdir, { recursive: true });
+  for (const { path, contents } of outputFiles) await writeFile(join(outdir, basename(path)), contents);
+  await writeFile(join(outdir, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packages));
+  await copyFile(join(ROOT, 'LICENSE'), join(outdir, 'LICENSE'));
+}
+
+/** The packages of which something is in the bundle, by name and version. */
+async function bundledPackages(metafile: Metafile): Promise<BundledPackage[]> {
+  const files = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
+  );
+  const folders = new Set(
+    files.flatMap((file) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+  );
+  const packages = await Promise.all([...folders].map((folder) => readPackage(join(ROOT, folder))));
+  // The same version can lie in several folders.
+  const unique = new Map(packages.map((each) => [`${each.name} ${each.version}`, each]));
+  return [...unique].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+}
+
+async function readPackage(folder: string): Promise<BundledPackage> {
+  const { name, version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+    license?: string;
+  };
+  const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+  const texts = await Promise.all(files.toSorted().map((file) => readFile(join(folder, file), 'utf8')));
+  if (license === undefined) {
+    throw new Error(`${name} ${version} does not say its licence: find out whether it may be shipped.`);
+  }
+  return { name, version, license, texts };
+}
+
+function noticesOf(packages: readonly BundledPackage[]): string {
+  const line = '-'.repeat(80);
+  const notices = packages.map(({ name, version, license, texts }) => {
+    const body = texts.length > 0 ? texts : ['The package ships no licence text of its own.'];
+    return `${line}\n${name} ${version} (${license})\n${line}\n\n${body.map((text) => text.trim()).join('\n\n')}\n`;
+  });
+  return `This program contains the following packages.\n\n${notices.join('\n')}`;
+}

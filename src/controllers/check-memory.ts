@@ -1,0 +1,51 @@
+/** When the tags of streams were last looked at, and which were announced by a push. Nothing of it has to survive a restart. */
+import type { ImageReference } from '../domain/image-reference.ts';
+import type { CheckState } from '../domain/import-plan.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** How many periods lie between two checks of a source. */
+export type StretchOf = (reference: ImageReference) => number;
+
+/** Looks at tags, by the key of their stream. */
+export class CheckMemory {
+  readonly #clock: Clock;
+  readonly #stretchOf: StretchOf;
+  /** A tag that this process has not looked at yet is taken for looked at at its start: a restart must not storm. */
+  readonly #since: number;
+  readonly #checked = new Map<string, Map<string, number>>();
+  readonly #announced = new Map<string, Set<string>>();
+
+  constructor(options: { clock: Clock; stretchOf?: StretchOf }) {
+    this.#clock = options.clock;
+    this.#stretchOf = options.stretchOf ?? (() => 1);
+    this.#since = options.clock.now();
+  }
+
+  /** What the plan of a stream needs to know. */
+  of(key: string): CheckState {
+    return {
+      checkedAt: (tag) => this.#checked.get(key)?.get(tag) ?? this.#since,
+      announced: (tag) => this.#announced.get(key)?.has(tag) === true,
+      stretch: this.#stretchOf,
+    };
+  }
+
+  /** The tag was looked at now. */
+  checked(key: string, tag: string): void {
+    const tags = this.#checked.get(key) ?? new Map<string, number>();
+    this.#checked.set(key, tags.set(tag, this.#clock.now()));
+    this.#announced.get(key)?.delete(tag);
+  }
+
+  /** Somebody says that the tag's source was pushed. */
+  announce(key: string, tag: string): void {
+    const tags = this.#announced.get(key) ?? new Set<string>();
+    this.#announced.set(key, tags.add(tag));
+  }
+
+  /** The stream is gone. */
+  forget(key: string): void {
+    this.#checked.delete(key);
+    this.#announced.delete(key);
+  }
+}

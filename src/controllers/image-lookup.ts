@@ -1,0 +1,239 @@
+/**
+ * Finds out what a pull spec stands for: at the mirrors of its repository first, at the origin last, with the account of
+ * the namespace that fits. Every failure is a {@link RegistryError}; nothing is written here.
+ */
+import {
+  type ImageReference,
+  manifestIdentifier,
+  registryHost,
+  repositoryPath,
+} from '../domain/image-reference.ts';
+import type { PlannedLookup } from '../domain/import-plan.ts';
+import {
+  chooseEntry,
+  type IndexEntry,
+  type Manifest,
+  type Parsed,
+  parseImageConfig,
+  parseManifest,
+} from '../domain/manifest.ts';
+import { findCredentials, type PullCredential } from '../domain/pull-credentials.ts';
+import {
+  importForbidden,
+  type PullSource,
+  pullSources,
+  type RegistryPolicy,
+} from '../domain/registry-policy.ts';
+import { credentialIdentity } from '../registry/authenticator.ts';
+import type { RegistryClient, RepositoryAccess } from '../registry/client.ts';
+import { RegistryError } from '../registry/errors.ts';
+import type { SharedProbes } from '../registry/shared-probes.ts';
+import type { RegistryAccess } from './registry-access.ts';
+
+/** What a pull spec stands for. */
+export interface FoundImage {
+  /** Of what consumers get: an image, or an index that is kept whole. */
+  readonly image: string;
+  /** Of what the tag's name stood for. */
+  readonly digest: string;
+}
+
+/** Options of {@link ImageLookup}. */
+export interface ImageLookupOptions {
+  readonly registry: RegistryClient;
+  readonly probes: SharedProbes;
+  readonly policy: () => RegistryPolicy;
+}
+
+/** Entries of an index that are fetched when it is kept whole. */
+const maxIndexEntries = 100;
+const parallelEntries = 4;
+
+/** Looks images up for a namespace. */
+export class ImageLookup {
+  readonly #options: ImageLookupOptions;
+
+  constructor(options: ImageLookupOptions) {
+    this.#options = options;
+  }
+
+  /** Reads manifest and configuration, all verified against their digests. */
+  find(lookup: PlannedLookup, access: RegistryAccess, signal: AbortSignal): Promise<FoundImage> {
+    return this.#atSources(lookup, access, signal, (repository) => this.#import(lookup, repository));
+  }
+
+  /** The digest that the name stands for now; streams that ask the same share the answer. `announced` asks anew. */
+  probe(
+    lookup: PlannedLookup,
+    access: RegistryAccess,
+    signal: AbortSignal,
+    announced: boolean,
+  ): Promise<string> {
+    return this.#atSources(lookup, access, signal, (repository) => {
+      const { reference, insecure, ca, credential } = repository;
+      const identifier = manifestIdentifier(reference);
+      const place = [registryHost(reference), repositoryPath(reference), identifier];
+      const question = JSON.stringify([...place, insecure, ca ?? '', credentialIdentity(credential)]);
+      // Not the signal of one stream: others may wait for the same answer.
+      const ask = (): Promise<string> =>
+        this.#options.registry.probe({ ...repository, signal: AbortSignal.timeout(maxProbeMs) }, identifier);
+      return this.#options.probes.probe(question, ask, announced);
+    });
+  }
+
+  /** The tags of a repository, at the origin only: mirrors hold what was asked of them, not all there is. */
+  list(
+    target: ImageReference,
+    insecure: boolean,
+    access: RegistryAccess,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const lookup = { reference: target, insecure };
+    return this.#atSources(
+      lookup,
+      access,
+      signal,
+      (repository) => this.#options.registry.listTags(repository),
+      {
+        originOnly: true,
+      },
+    );
+  }
+
+  async #atSources<T>(
+    { reference, insecure }: Pick<PlannedLookup, 'reference' | 'insecure'>,
+    access: RegistryAccess,
+    signal: AbortSignal,
+    work: (repository: RepositoryAccess) => Promise<T>,
+    { originOnly = false } = {},
+  ): Promise<T> {
+    const policy = this.#options.policy();
+    const forbidden = importForbidden(policy, reference, insecure);
+    if (forbidden !== undefined) throw new RegistryError('forbidden', forbidden);
+    const sources = pullSources(policy, reference).filter(({ origin }) => origin || !originOnly);
+    const failures: RegistryError[] = [];
+    for (const source of sources) {
+      try {
+        return await this.#asAccount(source, insecure && source.origin, { access, signal, work });
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        failures.push(error);
+      }
+    }
+    throw joined(failures);
+  }
+
+  /** With the account that fits best; when it is refused, once without: the image may be public. */
+  async #asAccount<T>(
+    source: PullSource,
+    insecure: boolean,
+    {
+      access,
+      signal,
+      work,
+    }: { access: RegistryAccess; signal: AbortSignal; work: (repository: RepositoryAccess) => Promise<T> },
+  ): Promise<T> {
+    const { reference } = source;
+    const [credential] = findCredentials(access.keychain, reference);
+    const repository = { reference, insecure: insecure || source.insecure, ca: access.ca, signal };
+    try {
+      return await work({ ...repository, credential });
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (credential === undefined)
+        throw withNotes(error, [...noAccount(reference), ...access.keychain.problems]);
+      try {
+        return await work({ ...repository, credential: undefined });
+      } catch {
+        throw withNotes(error, [triedAccount(credential, error), ...access.keychain.problems]);
+      }
+    }
+  }
+
+  async #import(lookup: PlannedLookup, repository: RepositoryAccess): Promise<FoundImage> {
+    const fetched = await this.#options.registry.getManifest(
+      repository,
+      manifestIdentifier(repository.reference),
+    );
+    const manifest = parsedValue(parseManifest(fetched.text, fetched.contentType));
+    const { digest } = fetched;
+    if (manifest.kind === 'image') {
+      await this.#checkConfig(manifest, repository);
+      return { image: digest, digest };
+    }
+    if (lookup.importMode === 'PreserveOriginal') {
+      await this.#checkEntries(manifest.entries, repository);
+      return { image: digest, digest };
+    }
+    const entry = chooseEntry(manifest.entries, lookup.platform);
+    if (entry === undefined) throw new RegistryError('invalid-manifest', 'the index lists no image');
+    const image = await this.#imageOf(entry, repository);
+    await this.#checkConfig(image, repository);
+    return { image: entry.digest, digest };
+  }
+
+  /** All images of an index; what does not run, such as an attestation, is left out. */
+  async #checkEntries(entries: readonly IndexEntry[], repository: RepositoryAccess): Promise<void> {
+    const images = entries.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+    if (images.length > maxIndexEntries) {
+      throw new RegistryError('too-large', `the index lists more than ${maxIndexEntries} images`);
+    }
+    const waiting = images.values();
+    const worker = async (): Promise<void> => {
+      for (const entry of waiting) await this.#imageOf(entry, repository);
+    };
+    await Promise.all(Array.from({ length: parallelEntries }, worker));
+  }
+
+  async #imageOf(
+    entry: IndexEntry,
+    repository: RepositoryAccess,
+  ): Promise<Extract<Manifest, { kind: 'image' }>> {
+    const fetched = await this.#options.registry.getManifest(repository, entry.digest);
+    const image = parsedValue(parseManifest(fetched.text, fetched.contentType));
+    if (image.kind !== 'image') throw new RegistryError('invalid-manifest', 'the index lists another index');
+    return image;
+  }
+
+  async #checkConfig(
+    manifest: Extract<Manifest, { kind: 'image' }>,
+    repository: RepositoryAccess,
+  ): Promise<void> {
+    parsedValue(parseImageConfig(await this.#options.registry.getConfig(repository, manifest.config)));
+  }
+}
+
+/** A probe is shared, so no single stream ends it. */
+const maxProbeMs = 60_000;
+
+function parsedValue<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw new RegistryError(parsed.unsupported ? 'unsupported-manifest' : 'invalid-manifest', parsed.problem);
+}
+
+function isRefusal(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && (error.code === 'unauthorized' || error.code === 'denied');
+}
+
+function noAccount(reference: ImageReference): readonly string[] {
+  return [`no pull secret of the namespace is for ${registryHost(reference)}`];
+}
+
+function triedAccount({ secret, key }: PullCredential, error: RegistryError): string {
+  return `tried secret ${JSON.stringify(secret)}, entry ${JSON.stringify(key)}: ${error.message}`;
+}
+
+function withNotes(error: RegistryError, notes: readonly string[]): RegistryError {
+  const { code, message, retryAfterMs } = error;
+  return new RegistryError(code, message, { retryAfterMs, cause: error, notes });
+}
+
+/** One failure as it is; of several all texts, and the kind of the last one, which is the origin's. */
+function joined(failures: readonly RegistryError[]): RegistryError {
+  const last = failures.at(-1);
+  if (last === undefined)
+    return new RegistryError('forbidden', 'the policy has no place to fetch this image from');
+  if (failures.length === 1) return last;
+  const message = `[${failures.map((failure) => failure.message).join(', ')}]`;
+  return new RegistryError(last.code, message, { retryAfterMs: last.retryAfterMs, notes: last.notes });
+}

@@ -1,0 +1,124 @@
+/**
+ * What a namespace brings along to registries: its pull secrets and its certificate authorities. Read when an import needs
+ * them and kept for a short time; never watched, never logged. A rotated secret is seen without a restart.
+ */
+import { configMaps, type Secret, secrets } from '../api/resources.ts';
+import { buildKeychain, type Keychain, type PullSecret, pullSecretKeys } from '../domain/pull-credentials.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isForbidden, isNotFound } from '../kube/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** What imports of a namespace may use. */
+export interface RegistryAccess {
+  readonly keychain: Keychain;
+  /** PEM bundle that is trusted beside the system's and the operator's. */
+  readonly ca: string | undefined;
+  /** When it was read (epoch milliseconds). */
+  readonly readAt: number;
+}
+
+/** Secrets with this annotation of "true" are left out (the reference's key). */
+const excludeSecretAnnotation = 'openshift.io/image.excludeSecret';
+/** The ConfigMap of a namespace with certificate authorities for its registries, and its key. */
+export const caConfigMap = { name: 'imagestream-operator-ca', key: 'ca.crt' } as const;
+
+const keepMs = 60_000;
+/** Namespaces that are held at the same time; the oldest goes first. */
+const maxNamespaces = 500;
+/** Pull secrets of a namespace and type that are read. */
+const maxSecrets = 500;
+const maxCaLength = 512 * 1024;
+
+/** Reads and holds the access of namespaces. */
+export class RegistryAccesses {
+  readonly #client: KubeClient;
+  readonly #clock: Clock;
+  readonly #held = new Map<string, { readonly access: Promise<RegistryAccess>; readonly until: number }>();
+
+  constructor(options: { client: KubeClient; clock: Clock }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+  }
+
+  /** The access of a namespace; with `notBefore` (epoch milliseconds) one that was read since then. */
+  async of(namespace: string, signal: AbortSignal, notBefore = 0): Promise<RegistryAccess> {
+    const now = this.#clock.now();
+    const held = this.#held.get(namespace);
+    if (held !== undefined && held.until > now && held.until - keepMs >= notBefore) return held.access;
+    const access = this.#read(namespace, now, signal);
+    this.#held.delete(namespace);
+    this.#held.set(namespace, { access, until: now + keepMs });
+    const oldest = this.#held.keys().next();
+    if (this.#held.size > maxNamespaces && !oldest.done) this.#held.delete(oldest.value);
+    try {
+      return await access;
+    } catch (error) {
+      if (this.#held.get(namespace)?.access === access) this.#held.delete(namespace);
+      throw error;
+    }
+  }
+
+  async #read(namespace: string, readAt: number, signal: AbortSignal): Promise<RegistryAccess> {
+    const types = Object.keys(pullSecretKeys);
+    const [ca, ...lists] = await Promise.all([
+      this.#readCa(namespace, signal),
+      ...types.map((type) => this.#listSecrets(namespace, type, signal)),
+    ]);
+    const keychain = buildKeychain(
+      lists.flatMap(({ found }) => found),
+      decodeBase64,
+    );
+    const problems = [...lists.flatMap(({ problem }) => problem ?? []), ...ca.problems];
+    return {
+      keychain: { ...keychain, problems: [...new Set(problems), ...keychain.problems] },
+      ca: ca.pem,
+      readAt,
+    };
+  }
+
+  async #listSecrets(
+    namespace: string,
+    type: string,
+    signal: AbortSignal,
+  ): Promise<{ found: readonly PullSecret[]; problem?: string }> {
+    try {
+      const options = { namespace, fieldSelector: `type=${type}`, limit: maxSecrets };
+      const found = await this.#client.listNamespace(secrets, options, signal);
+      return { found: found.filter(isIncluded).map((secret) => pullSecretOf(secret, type)) };
+    } catch (error) {
+      if (isForbidden(error))
+        return { found: [], problem: 'the operator may not read the pull secrets of this namespace' };
+      throw error;
+    }
+  }
+
+  async #readCa(
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<{ pem: string | undefined; problems: readonly string[] }> {
+    const name = `ConfigMap ${caConfigMap.name}`;
+    try {
+      const { data } = await this.#client.get(configMaps, { namespace, name: caConfigMap.name }, signal);
+      const pem = data?.[caConfigMap.key];
+      if (pem === undefined) return { pem: undefined, problems: [`${name} has no key ${caConfigMap.key}`] };
+      if (pem.length > maxCaLength) return { pem: undefined, problems: [`${name} is too long`] };
+      return { pem, problems: [] };
+    } catch (error) {
+      if (isNotFound(error)) return { pem: undefined, problems: [] };
+      if (isForbidden(error)) return { pem: undefined, problems: [`the operator may not read ${name}`] };
+      throw error;
+    }
+  }
+}
+
+function isIncluded({ metadata }: Secret): boolean {
+  return metadata.annotations?.[excludeSecretAnnotation] !== 'true';
+}
+
+function pullSecretOf({ metadata, data }: Secret, type: string): PullSecret {
+  return { name: metadata.name, type, data: data?.[pullSecretKeys[type] ?? ''] };
+}
+
+function decodeBase64(text: string): string {
+  return Buffer.from(text, 'base64').toString();
+}

@@ -1,0 +1,364 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { createNamespace, type SharedCluster, sharedCluster } from '../support/fixture.ts';
+import { KubeClient } from '../support/kube-client.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import { defaultInstall, refusedRequests, requestOperatorCredentials } from '../support/operator-rights.ts';
+import {
+  imageStream,
+  imageStreams,
+  imageStreamTags,
+  images,
+  type KubeObject,
+  resource,
+} from '../support/resources.ts';
+
+const operatorInstall = fileURLToPath(new URL('../../config/operator/', import.meta.url));
+const buildScript = fileURLToPath(new URL('../../scripts/build.ts', import.meta.url));
+
+/** A request that RBAC is asked about; without a namespace in all of them. */
+interface Question {
+  readonly verb: string;
+  readonly group?: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+}
+
+describe('the rights in config/default', () => {
+  let cluster: SharedCluster;
+  let operator: KubeClient;
+  beforeAll(() => {
+    cluster = sharedCluster();
+    operator = cluster.clientOf('operator');
+  });
+  afterAll(async () => {
+    await cluster.close();
+  });
+
+  it('let the operator do what it does, and nothing else', async () => {
+    const token = (await cluster.kubectl(['create', 'token', 'default', '-n', 'default'])).stdout.trim();
+    await using anyPod = new KubeClient({ url: cluster.facts.url, ca: cluster.facts.ca, token });
+    const everybody = await rightsOf(anyPod);
+
+    const rights = await rightsOf(operator);
+
+    expect(rights.filter((right) => !everybody.includes(right))).toEqual([
+      'create events',
+      'get configmaps',
+      'get events',
+      'get imagestreams.image.openshift.io',
+      'list deployments.apps',
+      'list imagestreams.image.openshift.io',
+      'list secrets',
+      'patch deployments.apps',
+      'patch events',
+      'patch imagestreams/status.image.openshift.io',
+      'watch deployments.apps',
+      'watch imagestreams.image.openshift.io',
+    ]);
+  });
+
+  const image = 'image.openshift.io';
+  const own = 'imagestream-operator';
+  const forbidden: Question[] = [
+    { verb: 'get', resource: 'secrets' },
+    { verb: 'watch', resource: 'secrets' },
+    { verb: 'get', resource: 'secrets', namespace: own },
+    { verb: 'get', resource: 'configmaps' },
+    { verb: 'list', resource: 'configmaps', namespace: own },
+    { verb: 'patch', group: image, resource: 'imagestreams' },
+    { verb: 'update', group: image, resource: 'imagestreams' },
+    { verb: 'create', group: image, resource: 'imagestreams' },
+    { verb: 'delete', group: image, resource: 'imagestreams' },
+    { verb: 'update', group: image, resource: 'imagestreams', subresource: 'status' },
+    { verb: 'create', group: 'apps', resource: 'deployments' },
+    { verb: 'delete', group: 'apps', resource: 'deployments' },
+    { verb: 'update', group: 'apps', resource: 'deployments' },
+    { verb: 'patch', group: 'apps', resource: 'deployments', subresource: 'scale' },
+    { verb: 'patch', group: 'apps', resource: 'daemonsets' },
+    { verb: 'create', resource: 'pods' },
+    { verb: 'create', resource: 'pods', namespace: own },
+    { verb: 'create', resource: 'pods', subresource: 'exec' },
+    { verb: 'delete', resource: 'events' },
+    { verb: 'create', resource: 'serviceaccounts', subresource: 'token', namespace: own },
+    { verb: 'patch', group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
+    { verb: 'bind', group: 'rbac.authorization.k8s.io', resource: 'clusterroles' },
+    { verb: 'impersonate', resource: 'users' },
+  ];
+  it.each(forbidden.map((question) => ({ name: nameOf(question), question })))(
+    'do not let the operator $name',
+    async ({ question }) => {
+      expect(await allowed(operator, undefined, question)).toBe(false);
+    },
+  );
+
+  // What the table above asks can be answered with yes.
+  it('let the operator patch the status of a stream in any namespace', async () => {
+    const status = { verb: 'patch', group: image, resource: 'imagestreams', subresource: 'status' };
+
+    expect(await allowed(operator, undefined, status)).toBe(true);
+    expect(await allowed(operator, undefined, { ...status, namespace: 'default' })).toBe(true);
+  });
+
+  it('let who may edit a namespace create and change streams, but not their status', async () => {
+    const { kube } = cluster;
+    await using namespace = await createNamespace(kube, 'install');
+    await bind(kube, { user: 'alice', role: 'edit', namespace: namespace.name });
+    const manifest = JSON.stringify(imageStream({ namespace: namespace.name, name: 'web' }));
+    const alice = { user: 'alice', input: manifest };
+    const at = ['-n', namespace.name];
+
+    await eventually(async () => (await cluster.kubectl(['apply', '-f', '-'], alice)).exitCode === 0, {
+      what: 'alice to create a stream',
+    });
+    const status = {
+      group: image,
+      resource: 'imagestreams',
+      subresource: 'status',
+      namespace: namespace.name,
+    };
+    const mayPatch = await allowed(kube, { user: 'alice' }, { ...status, verb: 'patch' });
+    const mayUpdate = await allowed(kube, { user: 'alice' }, { ...status, verb: 'update' });
+    const tags = await cluster.kubectl(['get', 'istag', ...at], alice);
+    const deleted = await cluster.kubectl(['delete', 'is', 'web', ...at], alice);
+
+    expect([mayPatch, mayUpdate]).toEqual([false, false]);
+    expect(tags).toMatchObject({ exitCode: 0 });
+    expect(deleted).toMatchObject({ exitCode: 0 });
+  });
+
+  it('let who may view a namespace read streams and tags, and write nothing', async () => {
+    const { kube } = cluster;
+    await using namespace = await createNamespace(kube, 'install');
+    await bind(kube, { user: 'bob', role: 'view', namespace: namespace.name });
+    await kube.create(imageStreams, imageStream({ namespace: namespace.name, name: 'web' }));
+    const bob = { user: 'bob' };
+    const at = ['-n', namespace.name];
+
+    await eventually(async () => (await cluster.kubectl(['get', 'is,istag', ...at], bob)).exitCode === 0, {
+      what: 'bob to read streams and tags',
+    });
+    const annotated = await cluster.kubectl(['annotate', 'is', 'web', ...at, 'a=b'], bob);
+    const deleted = await cluster.kubectl(['delete', 'is', 'web', ...at], bob);
+
+    expect(annotated.stderr).toContain('User "bob" cannot patch resource "imagestreams"');
+    expect(deleted.stderr).toContain('User "bob" cannot delete resource "imagestreams"');
+  });
+
+  it('let the admin of a namespace do what an editor may', async () => {
+    const { kube } = cluster;
+    await using namespace = await createNamespace(kube, 'install');
+    await bind(kube, { user: 'carol', role: 'admin', namespace: namespace.name });
+    const may = async (verb: string, kind: string): Promise<boolean> =>
+      allowed(kube, { user: 'carol' }, { verb, group: image, resource: kind, namespace: namespace.name });
+
+    await eventually(() => may('create', 'imagestreams'), { what: 'carol to have her rights' });
+    expect(await may('delete', 'imagestreamtags')).toBe(true);
+    expect(await may('list', 'imagestreamtags')).toBe(true);
+  });
+});
+
+describe('an installation, from the first apply to the last delete', () => {
+  let cluster: Cluster;
+  let kube: KubeClient;
+  let before: string[];
+  beforeAll(async () => {
+    cluster = await startCluster({ assets: inject('cluster').assets, registry: false });
+    kube = cluster.client();
+    before = await clusterObjects();
+  });
+  afterAll(async () => {
+    await kube?.close();
+    await cluster?.stop();
+  });
+
+  it('works with kubectl apply --server-side -k, and a second time changes nothing', async () => {
+    const apply = ['apply', '--server-side', '-k', defaultInstall];
+    await kubectl(apply);
+    // Until its controller has seen the Deployment that one writes too.
+    await kubectl(['wait', '--for=jsonpath={.status.replicas}=1', 'deployment', '--all', ...inNamespace]);
+    const applied = await installedObjects();
+
+    await kubectl(apply);
+
+    expect(applied.length).toBeGreaterThan(8);
+    expect(await installedObjects()).toEqual(applied);
+  });
+
+  it('gets its pod past the pod security standard `restricted`, without a warning', async () => {
+    const { items } = JSON.parse(await kubectl(['get', 'pods', ...inNamespace, '-o', 'json'])) as {
+      items: { metadata: { labels: Record<string, string> } }[];
+    };
+    const lax = ['create', 'deployment', 'lax', '--image=example.test/lax:1'];
+
+    expect(items.map(({ metadata }) => metadata.labels['app.kubernetes.io/component'])).toEqual(['operator']);
+    await kubectl(['apply', '--server-side', '--dry-run=server', '-k', operatorInstall]);
+    // Proof that a warning would show.
+    await expect(kubectl([...lax, '--dry-run=server', ...inNamespace])).rejects.toThrow(
+      'Warning: would violate PodSecurity "restricted:latest"',
+    );
+  });
+
+  it('lets the bundle run with its rights, and without a file system to write to', async () => {
+    const folder = join(cluster.dir, 'bundle');
+    await promisify(execFile)(process.execPath, [buildScript, '--outdir', folder]);
+    const { kubeconfigPath } = await requestOperatorCredentials(cluster);
+    const command = ['--permission', '--allow-fs-read=*', join(folder, 'main.mjs')];
+
+    const operator = await OperatorProcess.start({ kubeconfigPath, command });
+    try {
+      const tags = { latest: '127.0.0.1:1/no-registry:latest' };
+      await kube.create(imageStreams, imageStream({ namespace: 'default', name: 'web', tags }));
+      await kubectl(['wait', '--for=condition=Ready=False', 'is/web', '-n', 'default']);
+    } finally {
+      await operator.stop();
+    }
+
+    expect(refusedRequests(operator.logs)).toEqual([]);
+    expect(await operator.exited).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('loses the operator and keeps the streams with kubectl delete -k config/operator', async () => {
+    const stream = await kube.get(imageStreams, { namespace: 'default', name: 'web' });
+
+    await kubectl(['delete', '-k', operatorInstall]);
+
+    const left = (await clusterObjects()).filter((name) => !before.includes(name));
+    expect(left.filter((name) => !name.includes('image.openshift.io'))).toEqual([]);
+    expect(await kube.get(imageStreams, { namespace: 'default', name: 'web' })).toEqual(stream);
+  });
+
+  it('works with kubectl apply -k too', async () => {
+    await kubectl(['delete', '-k', join(defaultInstall, '../../crds')]);
+    const apply = ['apply', '-k', defaultInstall];
+
+    const first = (await kubectl(apply)).trimEnd().split('\n');
+    const second = (await kubectl(apply)).trimEnd().split('\n');
+
+    expect(first.length).toBeGreaterThan(8);
+    expect(first.filter((line) => !line.endsWith(' created'))).toEqual([]);
+    expect(second.filter((line) => !line.endsWith(' unchanged'))).toEqual([]);
+  });
+
+  it('leaves nothing behind after kubectl delete -k config/default', async () => {
+    // A definition that is deleted before it serves lists is only looked at again after minutes.
+    for (const type of [images, imageStreams, imageStreamTags]) {
+      await eventually(() => kube.list(type), { what: `${type.plural} to be served` });
+    }
+
+    await kubectl(['delete', '-k', defaultInstall]);
+
+    await eventually(async () => expect(await clusterObjects()).toEqual(before) ?? true, {
+      what: 'everything to be gone',
+    });
+  });
+
+  it('takes another image in a kustomization of its administrator', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'install-test-'));
+    const replacements = [
+      { name: 'imagestream-operator', newName: 'registry.example.test/iso', newTag: '7' },
+    ];
+    const kustomization = { resources: [relative(folder, defaultInstall)], images: replacements };
+    await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+
+    const rendered = await kubectl(['kustomize', folder]);
+
+    expect(rendered).toContain('image: registry.example.test/iso:7\n');
+    expect(rendered).not.toContain('image: imagestream-operator');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const inNamespace = ['-n', 'imagestream-operator'];
+
+  /** Runs kubectl, and returns what it printed. A warning is an error. */
+  async function kubectl(args: readonly string[]): Promise<string> {
+    const { stdout, stderr, exitCode } = await cluster.kubectl(args);
+    if (exitCode !== 0 || stderr !== '') throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** What the installation could leave in the cluster. */
+  async function clusterObjects(): Promise<string[]> {
+    const kinds =
+      'namespaces,clusterroles,clusterrolebindings,customresourcedefinitions,apiservices,' +
+      'validatingwebhookconfigurations,mutatingwebhookconfigurations,priorityclasses';
+    const names = await kubectl(['get', kinds, '-o', 'name']);
+    const rules = await kubectl(['get', 'clusterroles', 'view', 'edit', 'admin', '-o', 'yaml']);
+    return [...names.trimEnd().split('\n'), ...(rules.match(/image\.openshift\.io/) ?? [])];
+  }
+
+  /** The installed objects without what the cluster itself writes into them. */
+  async function installedObjects(): Promise<object[]> {
+    const list = await kubectl(['get', '-k', defaultInstall, '-o', 'json', '--show-managed-fields']);
+    const { items } = JSON.parse(list) as { items: (KubeObject & { status?: object })[] };
+    return items.map(({ status: _status, metadata, ...object }) => {
+      const { resourceVersion: _version, managedFields = [], ...kept } = metadata;
+      const appliers = managedFields.filter(({ operation }) => operation === 'Apply');
+      return { ...object, metadata: { ...kept, managedFields: appliers } };
+    });
+  }
+});
+
+/** What RBAC lets a client's user do in all namespaces, `verb resource`, sorted. */
+async function rightsOf(client: KubeClient): Promise<string[]> {
+  const answer = await client.request('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectRulesReview',
+    spec: { namespace: 'default' },
+  });
+  const { status } = JSON.parse(answer.text) as {
+    status: { resourceRules: { verbs: string[]; apiGroups: string[]; resources: string[] }[] };
+  };
+  const rights = status.resourceRules.flatMap(({ verbs, apiGroups, resources }) =>
+    verbs.flatMap((verb) =>
+      apiGroups.flatMap((group) =>
+        resources.map((kind) => `${verb} ${kind}${group === '' ? '' : `.${group}`}`),
+      ),
+    ),
+  );
+  return rights.toSorted();
+}
+
+function nameOf({ verb, resource: kind, subresource, namespace }: Question): string {
+  const path = subresource === undefined ? kind : `${kind}/${subresource}`;
+  return `${verb} ${path}${namespace === undefined ? '' : ` in ${namespace}`}`;
+}
+
+/** Asks RBAC about the client's own user, or about another one. */
+async function allowed(
+  client: KubeClient,
+  subject: { readonly user: string } | undefined,
+  question: Question,
+): Promise<boolean> {
+  const kind = subject === undefined ? 'SelfSubjectAccessReview' : 'SubjectAccessReview';
+  const answer = await client.request('POST', `/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind,
+    spec: { ...subject, resourceAttributes: question },
+  });
+  expect(answer.status, answer.text).toBe(201);
+  const { status } = JSON.parse(answer.text) as { status: { allowed: boolean } };
+  return status.allowed;
+}
+
+async function bind(
+  kube: KubeClient,
+  { user, role, namespace }: { user: string; role: string; namespace: string },
+): Promise<void> {
+  const roleBindings = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');
+  const binding = {
+    metadata: { namespace, name: role },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+  };
+  await kube.create(roleBindings, binding);
+}

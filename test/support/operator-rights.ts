@@ -1,0 +1,72 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadAll } from 'js-yaml';
+
+import type { Cluster } from './cluster.ts';
+import { eventually } from './eventually.ts';
+import type { KubeObject } from './resources.ts';
+
+/** The kustomization that an administrator applies. */
+export const defaultInstall = fileURLToPath(new URL('../../config/default/', import.meta.url));
+
+/** The operator's ServiceAccount, as the API server calls its user. */
+export const operatorUser = 'system:serviceaccount:imagestream-operator:imagestream-operator';
+
+const rightsKinds = [
+  'Namespace',
+  'ServiceAccount',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'Role',
+  'RoleBinding',
+];
+
+/** How the operator logs in. */
+export interface OperatorCredentials {
+  readonly token: string;
+  /** Only its owner can read it; it goes with the cluster's folder. */
+  readonly kubeconfigPath: string;
+}
+
+/**
+ * Gives a cluster the operator's ServiceAccount with exactly the rights of config/default, without the Deployment,
+ * and logs it in.
+ */
+export async function createOperatorCredentials(cluster: Cluster): Promise<OperatorCredentials> {
+  const objects = loadAll(await kubectl(cluster, ['kustomize', defaultInstall])) as KubeObject[];
+  const items = objects.filter(({ kind = '' }) => rightsKinds.includes(kind));
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+  await kubectl(cluster, ['apply', '--server-side', '-f', '-'], list);
+  // The API server learns of new rights by a watch of its own.
+  const question = ['auth', 'can-i', 'watch', 'imagestreams', '--all-namespaces', '--as', operatorUser];
+  await eventually(async () => (await cluster.kubectl(question)).exitCode === 0, {
+    what: 'the rights of config/default to hold',
+  });
+  return requestOperatorCredentials(cluster);
+}
+
+/** Logs the operator's ServiceAccount in, which has to be there. */
+export async function requestOperatorCredentials(cluster: Cluster): Promise<OperatorCredentials> {
+  const [, , namespace = '', name = ''] = operatorUser.split(':');
+  // Longer than any test run: nobody renews this token.
+  const request = ['create', 'token', name, '--namespace', namespace, '--duration', '6h'];
+  const token = (await kubectl(cluster, request)).trim();
+  const admin = JSON.parse(await readFile(cluster.kubeconfigPath, 'utf8')) as { users: { name: string }[] };
+  const config = { ...admin, users: admin.users.map((user) => ({ ...user, user: { token } })) };
+  const kubeconfigPath = join(cluster.dir, 'operator.kubeconfig');
+  await writeFile(kubeconfigPath, JSON.stringify(config), { mode: 0o600 });
+  return { token, kubeconfigPath };
+}
+
+/** The lines of the operator's log that tell of a request which its rights did not allow. */
+export function refusedRequests(logs: readonly object[]): string[] {
+  const refusal = new RegExp(`${operatorUser}\\W+cannot `);
+  return logs.map((line) => JSON.stringify(line)).filter((line) => refusal.test(line));
+}
+
+async function kubectl(cluster: Cluster, args: readonly string[], input?: string): Promise<string> {
+  const result = await cluster.kubectl(args, input === undefined ? {} : { input });
+  if (result.exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
+  return result.stdout;
+}
