@@ -21,6 +21,7 @@ COPY --from=build /build/dist/ ./
 # A number, so that Kubernetes can check runAsNonRoot.
 USER 65532:65532
 EXPOSE 8080
-# Stack traces name the sources. The heap follows the container's memory limit, with the rest left to buffers and code;
-# small young generations are collected more often and keep the resident memory low.
-ENTRYPOINT ["/nodejs/bin/node", "--enable-source-maps", "--max-semi-space-size=2", "--max-old-space-size-percentage=70", "/app/main.mjs"]
+# The heap follows the container's memory limit, and leaves the rest to buffers and code; a small young generation is
+# collected more often and keeps the resident memory low. For stack traces that name the sources, at the price of 30 MB:
+# NODE_OPTIONS=--enable-source-maps
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=2", "--max-old-space-size-percentage=70", "/app/main.mjs"]

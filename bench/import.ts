@@ -26,8 +26,9 @@ Starts a Kubernetes API server and a registry on loopback, and measures the oper
 
 New tags: the time is from the operator's log line "operator ready" to the last image that a watch sees in a
 status. The floor is the same work done bare by a process of its own, 50 tags at a time: the GETs of manifest
-and configuration, and the writes that the operator did to streams, ImageStreamTags and Images. "others used"
-says how many processors other programs kept busy meanwhile: compare ratios, and only of quiet runs.
+and configuration, and the writes that the operator did to streams, ImageStreamTags and Images. "CPU of all" is
+the processor time of operator (or floor), API server, etcd and registry together. "others used" says how many
+processors other programs kept busy in the two halves of a round: compare ratios, and only of quiet runs.
 `;
 
 const newTagsCases: readonly NewTagsCase[] = [

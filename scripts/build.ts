@@ -1,8 +1,8 @@
 /**
  * Bundles the operator into one file for the container image: `node main.mjs` needs nothing beside it but Node 24.
  *
- * Beside the bundle lie its source map, the licence comments that minifying would have dropped, and the licences
- * of the packages that went into it. The same sources give the same bytes, wherever the checkout is.
+ * Beside the bundle lie its source map, the licence comments of the sources, and the licences of the packages that
+ * went into it. The same sources give the same bytes, wherever the checkout is.
  */
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -68,9 +68,8 @@ async function bundle(outdir: string): Promise<void> {
     target: 'node24',
     format: 'esm',
     banner: { js: REQUIRE_FOR_COMMONJS },
-    minify: true,
-    // Names of classes and functions are in error messages and stacks.
-    keepNames: true,
+    // Not minified: stack traces stay readable by themselves. Measured: as fast and as small in memory, while
+    // minified code with --enable-source-maps takes 30 MB more.
     legalComments: 'linked',
     sourcemap: 'linked',
     sourcesContent: false,

@@ -25,6 +25,11 @@ export interface Config {
   readonly trustedRealms: readonly string[];
   readonly allowPrivateRegistries: boolean;
   readonly allowLinkLocal: boolean;
+  /** Undefined: nobody can notify. 0 lets the system choose. */
+  readonly notificationPort: number | undefined;
+  readonly notificationHost: string;
+  /** Path of a file with one secret a line. */
+  readonly notificationSecretFile: string | undefined;
   /** Milliseconds. */
   readonly retryMin: number;
   /** Milliseconds. */
@@ -139,6 +144,27 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     fallback: 'false',
     help: 'true lets streams name registries on link-local addresses, where clouds keep their metadata',
     parse: (text) => boolean(text),
+  },
+  notificationPort: {
+    flag: 'notification-port',
+    env: 'IMAGESTREAM_NOTIFICATION_PORT',
+    fallback: undefined,
+    help: 'port on which registries announce pushes; without it there is none',
+    parse: (text) => integer(text, 0, 65_535),
+  },
+  notificationHost: {
+    flag: 'notification-host',
+    env: 'IMAGESTREAM_NOTIFICATION_HOST',
+    fallback: '0.0.0.0',
+    help: 'address on which registries announce pushes',
+    parse: (text) => text,
+  },
+  notificationSecretFile: {
+    flag: 'notification-secret-file',
+    env: 'IMAGESTREAM_NOTIFICATION_SECRET_FILE',
+    fallback: undefined,
+    help: 'file with the secrets that announcements must show, one a line, of 16 characters at least; read again when it changes',
+    parse: (text) => text,
   },
   historyLimit: {
     flag: 'history-limit',

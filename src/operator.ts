@@ -6,8 +6,10 @@ import type { TriggeredWorkload } from './api/workload.ts';
 import type { Config } from './config.ts';
 import { CheckMemory } from './controllers/check-memory.ts';
 import { imageStreamReconcile } from './controllers/image-stream-controller.ts';
+import { indexByRepository, PushTrust, takeHints } from './controllers/push-hints.ts';
 import { indexByStream, triggerReconcile, watchTriggers } from './controllers/trigger-controller.ts';
 import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
+import type { PushEvent } from './domain/push-notification.ts';
 import { KubeClient } from './kube/client.ts';
 import { checkCluster } from './kube/cluster-check.ts';
 import { Controller } from './kube/controller.ts';
@@ -15,6 +17,7 @@ import { EventRecorder } from './kube/event-recorder.ts';
 import { Reflector } from './kube/reflector.ts';
 import { Store } from './kube/store.ts';
 import { KubeTransport } from './kube/transport.ts';
+import { startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ProxySettings } from './registry/proxy.ts';
 import { createRegistryStack, type RegistryStack } from './registry-stack.ts';
@@ -58,7 +61,9 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const registry = await createRegistryStack({ ...parts, client });
   const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
   const stores = createStores();
-  const controllers = createControllers(parts, { client, registry, recorder, stores });
+  const trust = new PushTrust(clock);
+  const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
+  const controllers = createControllers(parts, { client, registry, recorder, stores, checks, trust });
   const reflectors = createReflectors(parts, client, stores);
   const health = new HealthServer({
     metrics: metrics.registry,
@@ -68,12 +73,20 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   registry.watchPolicy(stopping.signal);
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
-  for (const controller of controllers) controller.start();
+  for (const controller of controllers.all) controller.start();
+  const takeEvents = (events: readonly PushEvent[]): void =>
+    takeHints(events, {
+      streams: stores.streams,
+      checks,
+      enqueue: (key) => controllers.imports.enqueue(key),
+    });
+  const receiver = await startNotificationReceiver(parts, takeEvents, stopping.signal);
   log.info({ server: transport.server, healthPort, streams: stores.streams.size }, 'operator ready');
 
   const stop = async (graceMs: number): Promise<void> => {
     log.info('operator stops');
-    await Promise.all(controllers.map((controller) => controller.stop(graceMs)));
+    await receiver?.close();
+    await Promise.all(controllers.all.map((controller) => controller.stop(graceMs)));
     await recorder.flush();
     stopping.abort(new Error('the operator stops'));
     await Promise.all([...running, health.close(), registry.close(), transport.close()]);
@@ -95,37 +108,44 @@ function createStores(): Stores {
     const store = indexByStream(new Store<TriggeredWorkload>((workload) => workload.resourceVersion));
     return [kind.resource.kind, { kind, store }] as const;
   });
-  return {
-    streams: new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? ''),
-    workloads: new Map(workloads),
-  };
+  const streams = new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? '');
+  indexByRepository(streams);
+  return { streams, workloads: new Map(workloads) };
+}
+
+/** What the controllers share. */
+interface Shared {
+  readonly client: KubeClient;
+  readonly registry: RegistryStack;
+  readonly recorder: EventRecorder;
+  readonly stores: Stores;
+  readonly checks: CheckMemory;
+  readonly trust: PushTrust;
 }
 
 function createControllers(
   { config, log, metrics, clock }: OperatorParts,
-  {
-    client,
-    registry,
-    recorder,
-    stores,
-  }: {
-    client: KubeClient;
-    registry: RegistryStack;
-    recorder: EventRecorder;
-    stores: Stores;
-  },
-): readonly Controller[] {
+  { client, registry, recorder, stores, checks, trust }: Shared,
+): { readonly imports: Controller; readonly all: readonly Controller[] } {
   const { streams, workloads } = stores;
   const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, retryMin, retryMax } = config;
   const retry = { baseMs: retryMin, maxMs: retryMax };
   const settings = { importMode, platform, schedulePeriodMs, historyLimit, retry };
   const { importer } = registry;
-  const checks = new CheckMemory({ clock });
   const imports = new Controller({
     name: 'imagestream',
     concurrency: config.importConcurrency,
     reconcile: imageStreamReconcile({
-      ...{ client, importer, checks, streams, recorder, clock, log, metrics, settings },
+      client,
+      importer,
+      checks,
+      trust,
+      streams,
+      recorder,
+      clock,
+      log,
+      metrics,
+      settings,
     }),
     clock,
     log,
@@ -142,7 +162,7 @@ function createControllers(
   streams.onChange((key) => imports.enqueue(key));
   watchTriggers({ streams, workloads }, (key) => triggers.enqueue(key));
   metrics.observeQueues([imports, triggers]);
-  return [imports, triggers];
+  return { imports, all: [imports, triggers] };
 }
 
 interface NamedReflector {

@@ -49,7 +49,7 @@ export function deadRegistryRow({ alone, beside }: DeadRegistryRun): Record<stri
     alone: seconds(alone.ms),
     [`beside ${deadStreams} dead ones`]: seconds(beside.ms),
     'beside/alone': (beside.ms / alone.ms).toFixed(2),
-    'others used': `${alone.foreignLoad.toFixed(1)} / ${beside.foreignLoad.toFixed(1)} CPU`,
+    'others used': `${alone.load.foreign.toFixed(1)} / ${beside.load.foreign.toFixed(1)} CPU`,
   };
 }
 

@@ -23,5 +23,8 @@ export interface FloorResult {
   /** Epoch milliseconds of the first request and of the last answer. */
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Processor time between the two. */
   readonly cpuMs: number;
+  /** Processor time of the process in all. */
+  readonly processCpuMs: number;
 }

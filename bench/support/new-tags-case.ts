@@ -4,7 +4,7 @@ import { runFloor } from './floor.ts';
 import { type PlannedStream, planStreams, pushDistinct, type Shape } from './image-set.ts';
 import { ImportWatch } from './import-watch.ts';
 import { type OperatorRun, runOperator } from './operator-run.ts';
-import { startForeignLoad } from './process-usage.ts';
+import { type Load, startLoadMeter } from './process-usage.ts';
 import { seconds } from './progress.ts';
 import {
   createNamespace,
@@ -28,7 +28,7 @@ interface FloorRun {
   readonly ms: number;
   readonly cpuMs: number;
   readonly requests: number;
-  readonly foreignLoad: number;
+  readonly load: Load;
 }
 
 /** One round: the operator, then the floor. */
@@ -84,6 +84,7 @@ export function newTagsRow(
     operator: seconds(operator.ms),
     floor: seconds(floor.ms),
     'operator/floor': (operator.ms / floor.ms).toFixed(2),
+    'CPU of all, ratio': (operator.load.ownCpuMs / floor.load.ownCpuMs).toFixed(2),
     OpenShift: `${referenceSeconds} s`,
     'registry requests a tag': (totalOf(operator.requests) / tags).toFixed(2),
     'API writes': Object.entries(operator.writes)
@@ -92,7 +93,7 @@ export function newTagsRow(
     'operator CPU': seconds(operator.cpuMs),
     'floor CPU': seconds(floor.cpuMs),
     'peak RSS': `${Math.round(operator.peakRssBytes / 1024 ** 2)} MB`,
-    'others used': `${operator.foreignLoad.toFixed(1)} / ${floor.foreignLoad.toFixed(1)} CPU`,
+    'others used': `${operator.load.foreign.toFixed(1)} / ${floor.load.foreign.toFixed(1)} CPU`,
   };
 }
 
@@ -118,8 +119,8 @@ async function measureFloor(
   const writes = await statusWrites(kube, namespace, written);
   await using watch = await ImportWatch.open(facts, { namespace, wanted: wantedOf(streams) });
   const since = await markLog(registry.logPath);
-  const load = await startForeignLoad(cluster.pids);
-  const { startedAt, endedAt, cpuMs } = await runFloor(
+  const meter = await startLoadMeter(cluster.pids);
+  const { startedAt, endedAt, cpuMs, processCpuMs } = await runFloor(
     {
       registry: registry.url,
       api: { url: facts.url, ca: facts.ca, token: cluster.token('admin') },
@@ -132,10 +133,12 @@ async function measureFloor(
     },
     signal,
   );
-  const foreignLoad = await load.stop();
+  const all = await meter.stop(processCpuMs);
+  // The operator, too, is measured from where it is ready.
+  const load = { ...all, ownCpuMs: all.ownCpuMs - (processCpuMs - cpuMs) };
   const { lastAt } = await watch.imported({ timeoutMs, signal });
   const requests = totalOf(await countRequests(registry.logPath, { since, userAgent: 'floor' }));
-  return { ms: Math.max(lastAt, endedAt) - startedAt, cpuMs, requests, foreignLoad };
+  return { ms: Math.max(lastAt, endedAt) - startedAt, cpuMs, requests, load };
 }
 
 function wantedOf(streams: readonly PlannedStream[]): ReadonlyMap<string, number> {

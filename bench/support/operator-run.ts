@@ -4,7 +4,7 @@ import { OperatorProcess } from '../../test/support/operator-process.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
 import { ImportWatch } from './import-watch.ts';
 import { apiRequests, writesSince } from './operator-metrics.ts';
-import { cpuMs, peakRssBytes, startForeignLoad } from './process-usage.ts';
+import { cpuMs, type Load, peakRssBytes, startLoadMeter } from './process-usage.ts';
 import type { World } from './world.ts';
 
 /** How the operator calls itself in the registry's log. */
@@ -22,8 +22,8 @@ export interface OperatorRun {
   readonly cpuMs: number;
   readonly startupCpuMs: number;
   readonly peakRssBytes: number;
-  /** Processors that somebody else kept busy. */
-  readonly foreignLoad: number;
+  /** Operator, API server, etcd, registry and this process together, and all others. */
+  readonly load: Load;
 }
 
 /** Which streams the run waits for. */
@@ -47,13 +47,13 @@ export async function runOperator(world: World, options: OperatorRunOptions): Pr
   });
   try {
     const startupCpuMs = await cpuMs(operator.pid);
-    const load = await startForeignLoad([...cluster.pids, operator.pid]);
+    const meter = await startLoadMeter([...cluster.pids, operator.pid]);
     const { lastAt } = await watch.imported({ timeoutMs: options.timeoutMs ?? 180_000, signal });
     const used = (await cpuMs(operator.pid)) - startupCpuMs;
-    const foreignLoad = await load.stop();
+    const load = await meter.stop();
     const writes = writesSince(new Map(), await settledApiRequests(operator.healthUrl));
     const peak = await peakRssBytes(operator.pid);
-    const run = { ms: lastAt - readyAt(operator), cpuMs: used, startupCpuMs, foreignLoad };
+    const run = { ms: lastAt - readyAt(operator), cpuMs: used, startupCpuMs, load };
     await operator.stop();
     const requests = await countRequests(cluster.registry.logPath, { since, userAgent: operatorAgent });
     return { ...run, requests, writes, peakRssBytes: peak };

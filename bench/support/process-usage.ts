@@ -25,22 +25,31 @@ async function machineCpuMs(): Promise<number> {
   return (user + nice + system + irq + softirq) * tickMs;
 }
 
-/** Tells how much of the machine somebody else used. */
-export interface ForeignLoad {
-  /** Processors that were busy, on average since the start, with processes other than the own ones. */
-  stop(): Promise<number>;
+/** Who used the processors since the start of a {@link LoadMeter}. */
+export interface Load {
+  /** Processor time of the benchmark's own processes together, in milliseconds. */
+  readonly ownCpuMs: number;
+  /** Processors that were busy, on average, with processes other than the own ones. */
+  readonly foreign: number;
 }
 
-/** Starts to measure what else runs; `pids` are the processes of the benchmark beside this one. */
-export async function startForeignLoad(pids: readonly number[]): Promise<ForeignLoad> {
+/** Measures until it is stopped. */
+export interface LoadMeter {
+  /** `endedCpuMs` is the processor time of own processes that have come and gone meanwhile. */
+  stop(endedCpuMs?: number): Promise<Load>;
+}
+
+/** Starts to measure; `pids` are the processes of the benchmark beside this one. */
+export async function startLoadMeter(pids: readonly number[]): Promise<LoadMeter> {
   const own = [process.pid, ...pids];
   const ownMs = async (): Promise<number> =>
     (await Promise.all(own.map(cpuMs))).reduce((sum, ms) => sum + ms, 0);
   const [allBefore, ownBefore, startedAt] = [await machineCpuMs(), await ownMs(), performance.now()];
   return {
-    stop: async () => {
+    stop: async (endedCpuMs = 0) => {
       const [all, mine, ms] = [await machineCpuMs(), await ownMs(), performance.now() - startedAt];
-      return Math.max(0, (all - allBefore - (mine - ownBefore)) / ms);
+      const ownCpuMs = mine - ownBefore + endedCpuMs;
+      return { ownCpuMs, foreign: Math.max(0, (all - allBefore - ownCpuMs) / ms) };
     },
   };
 }

@@ -6,7 +6,7 @@ import { planStreams, pushShared, type Shape } from './image-set.ts';
 import { ImportWatch } from './import-watch.ts';
 import { apiRequests, writesSince } from './operator-metrics.ts';
 import { operatorAgent } from './operator-run.ts';
-import { cpuMs, peakRssBytes, startForeignLoad } from './process-usage.ts';
+import { cpuMs, type Load, peakRssBytes, startLoadMeter } from './process-usage.ts';
 import { createNamespace, createStreams, deleteStreams } from './stream-set.ts';
 import type { World } from './world.ts';
 
@@ -22,7 +22,7 @@ export interface ScheduledRun {
   readonly writes: Readonly<Record<string, number>>;
   readonly cpuMs: number;
   readonly peakRssBytes: number;
-  readonly foreignLoad: number;
+  readonly load: Load;
 }
 
 /** Imports the tags, lets a period pass, and measures the next ones. */
@@ -70,7 +70,7 @@ export function scheduledRow(run: ScheduledRun): Record<string, string> {
     'API writes': String(Object.values(writes).reduce((a, b) => a + b, 0)),
     'CPU a check': `${(run.cpuMs / checks).toFixed(2)} ms`,
     'peak RSS': `${Math.round(run.peakRssBytes / 1024 ** 2)} MB`,
-    'others used': `${run.foreignLoad.toFixed(1)} CPU`,
+    'others used': `${run.load.foreign.toFixed(1)} CPU`,
   };
 }
 
@@ -78,17 +78,17 @@ async function measure(
   { cluster, signal }: World,
   operator: OperatorProcess,
   { ms }: { readonly ms: number },
-): Promise<Pick<ScheduledRun, 'requests' | 'writes' | 'cpuMs' | 'peakRssBytes' | 'foreignLoad'>> {
+): Promise<Pick<ScheduledRun, 'requests' | 'writes' | 'cpuMs' | 'peakRssBytes' | 'load'>> {
   const { logPath } = cluster.registry;
   const before = await apiRequests(operator.healthUrl);
   const [since, cpuBefore] = [await markLog(logPath), await cpuMs(operator.pid)];
-  const load = await startForeignLoad([...cluster.pids, operator.pid]);
+  const meter = await startLoadMeter([...cluster.pids, operator.pid]);
   await delay(ms, undefined, { signal });
   const cpu = (await cpuMs(operator.pid)) - cpuBefore;
   const requests = await countRequests(logPath, { since, userAgent: operatorAgent });
-  const foreignLoad = await load.stop();
+  const load = await meter.stop();
   const writes = writesSince(before, await apiRequests(operator.healthUrl));
-  return { requests, writes, cpuMs: cpu, peakRssBytes: await peakRssBytes(operator.pid), foreignLoad };
+  return { requests, writes, cpuMs: cpu, peakRssBytes: await peakRssBytes(operator.pid), load };
 }
 
 /** Milliseconds of a duration as the operator's settings have it. */

@@ -13,7 +13,9 @@ export class CheckMemory {
   /** A tag that this process has not looked at yet is taken for looked at at its start: a restart must not storm. */
   readonly #since: number;
   readonly #checked = new Map<string, Map<string, number>>();
-  readonly #announced = new Map<string, Set<string>>();
+  /** Per stream and tag the number of the last announcement. */
+  readonly #announced = new Map<string, Map<string, number>>();
+  #announcements = 0;
 
   constructor(options: { clock: Clock; stretchOf?: StretchOf }) {
     this.#clock = options.clock;
@@ -30,17 +32,24 @@ export class CheckMemory {
     };
   }
 
-  /** The tag was looked at now. */
-  checked(key: string, tag: string): void {
+  /** To be called before looking: what is announced later is not answered by this look. */
+  begin(): number {
+    return this.#announcements;
+  }
+
+  /** The tag was looked at now, by a look that began at `begun`. */
+  checked(key: string, tag: string, begun: number): void {
     const tags = this.#checked.get(key) ?? new Map<string, number>();
     this.#checked.set(key, tags.set(tag, this.#clock.now()));
-    this.#announced.get(key)?.delete(tag);
+    const announced = this.#announced.get(key);
+    if ((announced?.get(tag) ?? 0) <= begun) announced?.delete(tag);
   }
 
   /** Somebody says that the tag's source was pushed. */
   announce(key: string, tag: string): void {
-    const tags = this.#announced.get(key) ?? new Set<string>();
-    this.#announced.set(key, tags.add(tag));
+    const tags = this.#announced.get(key) ?? new Map<string, number>();
+    this.#announcements++;
+    this.#announced.set(key, tags.set(tag, this.#announcements));
   }
 
   /** The stream is gone. */

@@ -38,6 +38,12 @@ export interface FoundImage {
   readonly digest: string;
 }
 
+/** On whose behalf something is looked up. */
+export interface Reader {
+  readonly access: RegistryAccess;
+  readonly signal: AbortSignal;
+}
+
 /** Options of {@link ImageLookup}. */
 export interface ImageLookupOptions {
   readonly registry: RegistryClient;
@@ -58,18 +64,13 @@ export class ImageLookup {
   }
 
   /** Reads manifest and configuration, all verified against their digests. */
-  find(lookup: PlannedLookup, access: RegistryAccess, signal: AbortSignal): Promise<FoundImage> {
-    return this.#atSources(lookup, access, signal, (repository) => this.#import(lookup, repository));
+  find(lookup: PlannedLookup, reader: Reader): Promise<FoundImage> {
+    return this.#atSources(lookup, reader, (repository) => this.#import(lookup, repository));
   }
 
   /** The digest that the name stands for now; streams that ask the same share the answer. `announced` asks anew. */
-  probe(
-    lookup: PlannedLookup,
-    access: RegistryAccess,
-    signal: AbortSignal,
-    announced: boolean,
-  ): Promise<string> {
-    return this.#atSources(lookup, access, signal, (repository) => {
+  probe(lookup: PlannedLookup, reader: Reader, announced: boolean): Promise<string> {
+    return this.#atSources(lookup, reader, (repository) => {
       const { reference, insecure, ca, credential } = repository;
       const identifier = manifestIdentifier(reference);
       const place = [registryHost(reference), repositoryPath(reference), identifier];
@@ -82,39 +83,26 @@ export class ImageLookup {
   }
 
   /** The tags of a repository, at the origin only: mirrors hold what was asked of them, not all there is. */
-  list(
-    target: ImageReference,
-    insecure: boolean,
-    access: RegistryAccess,
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    const lookup = { reference: target, insecure };
-    return this.#atSources(
-      lookup,
-      access,
-      signal,
-      (repository) => this.#options.registry.listTags(repository),
-      {
-        originOnly: true,
-      },
-    );
+  list(target: ImageReference, insecure: boolean, reader: Reader): Promise<readonly string[]> {
+    const work = (repository: RepositoryAccess): Promise<readonly string[]> =>
+      this.#options.registry.listTags(repository);
+    return this.#atSources({ reference: target, insecure }, reader, work, ({ origin }) => origin);
   }
 
   async #atSources<T>(
     { reference, insecure }: Pick<PlannedLookup, 'reference' | 'insecure'>,
-    access: RegistryAccess,
-    signal: AbortSignal,
+    reader: Reader,
     work: (repository: RepositoryAccess) => Promise<T>,
-    { originOnly = false } = {},
+    mayServe: (source: PullSource) => boolean = () => true,
   ): Promise<T> {
     const policy = this.#options.policy();
     const forbidden = importForbidden(policy, reference, insecure);
     if (forbidden !== undefined) throw new RegistryError('forbidden', forbidden);
-    const sources = pullSources(policy, reference).filter(({ origin }) => origin || !originOnly);
     const failures: RegistryError[] = [];
-    for (const source of sources) {
+    for (const source of pullSources(policy, reference).filter(mayServe)) {
+      const asked = { ...source, insecure: source.insecure || (insecure && source.origin) };
       try {
-        return await this.#asAccount(source, insecure && source.origin, { access, signal, work });
+        return await this.#asAccount(asked, reader, work);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         failures.push(error);
@@ -125,17 +113,12 @@ export class ImageLookup {
 
   /** With the account that fits best; when it is refused, once without: the image may be public. */
   async #asAccount<T>(
-    source: PullSource,
-    insecure: boolean,
-    {
-      access,
-      signal,
-      work,
-    }: { access: RegistryAccess; signal: AbortSignal; work: (repository: RepositoryAccess) => Promise<T> },
+    { reference, insecure }: PullSource,
+    { access, signal }: Reader,
+    work: (repository: RepositoryAccess) => Promise<T>,
   ): Promise<T> {
-    const { reference } = source;
     const [credential] = findCredentials(access.keychain, reference);
-    const repository = { reference, insecure: insecure || source.insecure, ca: access.ca, signal };
+    const repository = { reference, insecure, ca: access.ca, signal };
     try {
       return await work({ ...repository, credential });
     } catch (error) {

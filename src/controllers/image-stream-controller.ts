@@ -15,12 +15,14 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { Importer, ImportResults } from './importer.ts';
+import type { PushTrust } from './push-hints.ts';
 
 /** What the controller works with. */
 export interface ImageStreamControllerOptions {
   readonly client: KubeClient;
   readonly importer: Importer;
   readonly checks: CheckMemory;
+  readonly trust: PushTrust;
   readonly streams: Store<ImageStream>;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
@@ -47,10 +49,11 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
     }
     // The watch will bring what was written, and with it this key again.
     if (outdated.get(key)?.has(stream.metadata.resourceVersion ?? '')) return {};
+    const begun = checks.begin();
     const plan = planImports(stream, clock.now(), settings, checks.of(key));
     tellPlan(options, key, plan);
     const results = await importer.run(plan, stream.metadata.namespace ?? '', signal);
-    remember(options, key, plan, results);
+    remember(options, key, { plan, begun }, results);
     const written = await writeStatus(options, stream, results.outcomes, signal);
     if (written === undefined) return {};
     outdated.set(key, written.outdated);
@@ -63,13 +66,19 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
 
 /** What was looked at is not looked at again before its time, whatever came out of it. */
 function remember(
-  { checks, metrics }: ImageStreamControllerOptions,
+  { checks, trust, metrics }: ImageStreamControllerOptions,
   key: string,
-  plan: ImportPlan,
+  { plan, begun }: { plan: ImportPlan; begun: number },
   { outcomes, unchanged, deferred }: ImportResults,
 ): void {
   const waiting = new Set(deferred.map(({ tag }) => tag));
-  for (const { tag } of plan.tags) if (!waiting.has(tag)) checks.checked(key, tag);
+  const changed = new Set(outcomes.tags.filter(({ kind }) => kind === 'resolved').map(({ tag }) => tag));
+  for (const planned of plan.tags) {
+    const { tag } = planned;
+    if (waiting.has(tag)) continue;
+    trust.lookedAt(planned, changed.has(tag), checks.of(key).announced(tag));
+    checks.checked(key, tag, begun);
+  }
   for (const outcome of outcomes.tags) {
     metrics.imports.inc({ result: outcome.kind === 'resolved' ? 'resolved' : outcome.failure.code });
   }

@@ -4,7 +4,7 @@ import type { ImportPlan, PlannedRepository, PlannedTag } from '../domain/import
 import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-status.ts';
 import { byPriority } from '../domain/tag-priority.ts';
 import { RegistryError, toImportFailure } from '../registry/errors.ts';
-import type { ImageLookup } from './image-lookup.ts';
+import type { ImageLookup, Reader } from './image-lookup.ts';
 import type { RegistryAccess, RegistryAccesses } from './registry-access.ts';
 
 /** What came out of a plan. */
@@ -80,7 +80,7 @@ export class Importer {
       case 'check':
       case 'import':
         try {
-          return await this.#withAccess(namespace, signal, (access) => this.#lookUp(planned, access, signal));
+          return await this.#withAccess(namespace, signal, (reader) => this.#lookUp(planned, reader));
         } catch (error) {
           // A registry that wants to be left alone says nothing new about a tag that has its image.
           if (
@@ -99,16 +99,15 @@ export class Importer {
 
   async #lookUp(
     planned: Extract<PlannedTag, { kind: 'check' | 'import' }>,
-    access: RegistryAccess,
-    signal: AbortSignal,
+    reader: Reader,
   ): Promise<TagResult> {
     const { tag, attempt, reason, reference } = planned;
     const { lookup } = this.#options;
     if (planned.kind === 'check') {
-      const digest = await lookup.probe(planned, access, signal, reason === 'push announced');
+      const digest = await lookup.probe(planned, reader, reason === 'push announced');
       if (digest === planned.known) return { kind: 'unchanged', tag };
     }
-    const { image, digest } = await lookup.find(planned, access, signal);
+    const { image, digest } = await lookup.find(planned, reader);
     const dockerImageReference = pinToDigest(reference, image);
     return {
       kind: 'outcome',
@@ -124,8 +123,8 @@ export class Importer {
     const { target, insecure } = planned;
     if ('code' in target) return { planned, kind: 'failed', failure: target };
     try {
-      const all = await this.#withAccess(namespace, signal, (access) =>
-        this.#options.lookup.list(target, insecure, access, signal),
+      const all = await this.#withAccess(namespace, signal, (reader) =>
+        this.#options.lookup.list(target, insecure, reader),
       );
       const tags = byPriority(all).slice(0, this.#options.repositoryTagLimit);
       return { planned, kind: 'listed', tags, additionalTags: all.length - tags.length };
@@ -139,17 +138,17 @@ export class Importer {
   async #withAccess<T>(
     namespace: string,
     signal: AbortSignal,
-    work: (access: RegistryAccess) => Promise<T>,
+    work: (reader: Reader) => Promise<T>,
   ): Promise<T> {
     const access = await this.#options.accesses.of(namespace, signal);
     try {
-      return await work(access);
+      return await work({ access, signal });
     } catch (error) {
       if (!(error instanceof RegistryError) || (error.code !== 'unauthorized' && error.code !== 'denied'))
         throw error;
       const fresh = await this.#options.accesses.of(namespace, signal, access.readAt + 1);
       if (sameAccounts(access, fresh)) throw error;
-      return work(fresh);
+      return work({ access: fresh, signal });
     }
   }
 }

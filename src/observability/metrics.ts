@@ -69,6 +69,20 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  readonly notifications = new Counter({
+    name: 'imagestream_notification_request_total',
+    help: 'Requests to the receiver of push notifications by kind of the sender and HTTP status.',
+    labelNames: ['kind', 'status'] as const,
+    registers: this.#registers,
+  });
+
+  readonly notificationEvents = new Counter({
+    name: 'imagestream_notification_event_total',
+    help: 'Announced pushes by result: handed on, or dropped because too many waited.',
+    labelNames: ['result'] as const,
+    registers: this.#registers,
+  });
+
   #queues: readonly { readonly name: string; readonly depth: number }[] = [];
 
   constructor() {

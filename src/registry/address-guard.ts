@@ -77,14 +77,13 @@ export function classifyAddress(address: string): AddressClass {
   const family = isIP(bare);
   if (family === 0) return 'reserved';
   if (family === 4) return rangeOf(bare, 'ipv4') ?? 'public';
-  const groups = groupsOf(bare);
-  const inner = embeddedIpv4(groups);
+  const inner = embeddedIpv4(bare);
   if (inner === undefined) {
     return rangeOf(bare, 'ipv6') ?? (globalUnicast.check(bare, 'ipv6') ? 'public' : 'reserved');
   }
   const innerClass = classifyAddress(inner);
   // Where a local NAT64 prefix ends is known to the network only, so that the digits may mean another address.
-  return innerClass === 'public' && isLocalNat64(groups) ? 'private' : innerClass;
+  return innerClass === 'public' && localNat64.check(bare, 'ipv6') ? 'private' : innerClass;
 }
 
 /** True when a connection to an address of that class may be made. */
@@ -134,20 +133,17 @@ function rangeOf(address: string, family: 'ipv4' | 'ipv6'): AddressClass | undef
   return ranges.find(({ list }) => list.check(address, family))?.addressClass;
 }
 
-/** The IPv4 address that a mapped, translated (NAT64) or tunnelled (6to4) IPv6 address stands for. */
-function embeddedIpv4(groups: readonly number[]): string | undefined {
-  const [g0, g1, g2, g3, g4, g5, g6 = 0, g7 = 0] = groups;
-  const high = [g0, g1, g2, g3].every((group) => group === 0);
-  const mapped = high && g4 === 0 && g5 === 0xffff;
-  const translated = high && g4 === 0xffff && g5 === 0;
-  const nat64 = g0 === 0x64 && g1 === 0xff9b && [g2, g3, g4, g5].every((group) => group === 0);
-  if (mapped || translated || nat64 || isLocalNat64(groups)) return dotted(g6, g7);
-  return g0 === 0x2002 ? dotted(g1 ?? 0, g2 ?? 0) : undefined;
-}
+/** IPv6 that stands for the IPv4 address in its last four bytes: mapped, translated, NAT64 (RFC 6052 and 8215). */
+const carriers = listOf(['::ffff:0:0/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48']);
+/** 6to4: the IPv4 address follows the prefix. */
+const tunnels = listOf(['2002::/16']);
+const localNat64 = listOf(['64:ff9b:1::/48']);
 
-/** 64:ff9b:1::/48 (RFC 8215). */
-function isLocalNat64([g0, g1, g2]: readonly number[]): boolean {
-  return g0 === 0x64 && g1 === 0xff9b && g2 === 1;
+/** The IPv4 address that an IPv6 address stands for. */
+function embeddedIpv4(address: string): string | undefined {
+  const [, high1 = 0, high2 = 0, , , , low1 = 0, low2 = 0] = groupsOf(address);
+  if (carriers.check(address, 'ipv6')) return dotted(low1, low2);
+  return tunnels.check(address, 'ipv6') ? dotted(high1, high2) : undefined;
 }
 
 function dotted(high: number, low: number): string {

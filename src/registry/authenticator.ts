@@ -63,7 +63,8 @@ export class Authenticator {
     const challenges = parseChallenges(first.headers['www-authenticate'] ?? '');
     const answer = this.#answerTo(challenges, options);
     if (answer === undefined) return first;
-    return this.#send(options, await this.#headers.fetch(key, answer));
+    // Somebody else's question may have got a header meanwhile.
+    return this.#send(options, this.#headers.get(key) ?? (await this.#headers.fetch(key, answer)));
   }
 
   #send(options: RepositoryRequest, authorization: string | undefined): Promise<RegistryResponse> {
@@ -145,9 +146,9 @@ function tokenRequest(
     const headers = { accept, 'content-type': 'application/x-www-form-urlencoded' };
     return { method: 'POST', path: realm.pathname, headers, body: form.toString() };
   }
-  if (credential?.kind !== 'password') return { path: `${realm.pathname}?${query}`, headers: { accept } };
+  if (credential?.kind !== 'password') return { path: `${realm.pathname}?${query.toString()}`, headers: { accept } };
   query.set('account', credential.username);
-  return { path: `${realm.pathname}?${query}`, headers: { accept, authorization: basicHeader(credential) } };
+  return { path: `${realm.pathname}?${query.toString()}`, headers: { accept, authorization: basicHeader(credential) } };
 }
 
 function tokenError(

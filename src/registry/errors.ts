@@ -56,6 +56,8 @@ const knownCodes: Readonly<Record<string, ImportFailureCode>> = {
   UNABLE_TO_GET_ISSUER_CERT: 'certificate',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate',
+  // undici's, at a change of protocol that it did not ask for
+  ERR_ASSERTION: 'not-a-registry',
   UND_ERR_BODY_TIMEOUT: 'timeout',
   UND_ERR_CONNECT_TIMEOUT: 'timeout',
   UND_ERR_HEADERS_TIMEOUT: 'timeout',
@@ -105,5 +107,7 @@ function messageOf(error: Error, code: string): string {
   if (code.startsWith('ERR_SSL_') && 'reason' in error && typeof error.reason === 'string') {
     return `the TLS handshake failed: ${error.reason}`;
   }
-  return error.message === '' ? code : error.message;
+  // Node's advice is for who starts Node; the system's roots are trusted anyway.
+  const text = error.message.replace(/; if the root CA is installed locally,.*$/s, '');
+  return text === '' ? code : text;
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +79,18 @@ describe('the first load', () => {
     await file.load();
     const { mirrors, blocked, allowed, insecure, rates } = file.current;
     expect([mirrors, blocked, allowed, insecure, rates].map((list) => list.length)).toEqual([2, 3, 4, 1, 1]);
+  });
+
+  it('reads every example of the documentation', async () => {
+    const page = await readFile(new URL('../../docs/reference/registry-policy.md', import.meta.url), 'utf8');
+    const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
+    const policies = examples.filter((text) => !text.includes('kind:'));
+    expect(policies.map((text) => text.split(':')[0])).toEqual(Object.keys(emptyPolicy));
+    for (const text of policies) {
+      const { file } = await setUp(text);
+      await file.load();
+      expect(file.current).not.toEqual(emptyPolicy);
+    }
   });
 
   it.each([

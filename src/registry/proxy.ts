@@ -36,10 +36,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * hold a password) when a proxy's address is none or its scheme is neither `http` nor `https`.
  */
 export function parseProxySettings(environment: Environment): ProxySettings {
-  const exceptions = (valueOf(environment, 'NO_PROXY')?.text ?? '').split(',').flatMap(parseException);
+  const exceptions = (variableOf(environment, 'NO_PROXY')?.text ?? '').split(',').flatMap(parseException);
   return {
-    http: parseProxy(valueOf(environment, 'HTTP_PROXY')),
-    https: parseProxy(valueOf(environment, 'HTTPS_PROXY')),
+    http: parseProxy(variableOf(environment, 'HTTP_PROXY')),
+    https: parseProxy(variableOf(environment, 'HTTPS_PROXY')),
     isException: (target) => exceptions.some((matches) => matches(target)),
   };
 }
@@ -56,7 +56,7 @@ export function proxyFor(url: URL, settings: ProxySettings | undefined): ProxySe
 
 const defaultPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-function valueOf(environment: Environment, name: string): { name: string; text: string } | undefined {
+function variableOf(environment: Environment, name: string): { name: string; text: string } | undefined {
   for (const key of [name.toLowerCase(), name]) {
     const text = environment[key];
     if (text !== undefined && text !== '') return { name: key, text };

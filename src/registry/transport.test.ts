@@ -68,15 +68,19 @@ describe('a redirect', () => {
       else response.writeHead(200, { 'content-length': 1_000_000 }).end();
     });
     expect(await newProbe().outcome({ method: 'HEAD', host: server.host, path: '/here' })).toBe('200');
-    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(['HEAD /here', 'HEAD /there']);
+    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'HEAD /here',
+      'HEAD /there',
+    ]);
   });
 
   it('of a POST is an error, and what was posted goes nowhere else', async () => {
     const bodies: string[] = [];
-    const server = await listen(async (request, response) => {
-      const chunks = await request.toArray();
-      bodies.push(`${request.url} ${Buffer.concat(chunks).toString()}`);
-      response.writeHead(request.url === '/ok' ? 200 : 307, { location: '/ok' }).end('hello');
+    const server = await listen((request, response) => {
+      request.on('data', (body: Buffer) => bodies.push(`${request.url} ${body.toString()}`));
+      request.on('end', () => {
+        response.writeHead(request.url === '/ok' ? 200 : 307, { location: '/ok' }).end('hello');
+      });
     });
     const post = { method: 'POST', host: server.host, body: 'refresh_token=secret' } as const;
     const probe = newProbe();

@@ -85,6 +85,8 @@ export interface RegistryTransportOptions {
 /** A request with what does not change from one redirect to the next. */
 interface Exchange extends RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
+  /** Ends the whole exchange; follows the caller's signal and the deadline. */
+  readonly end: AbortController;
   /** True from the first answer on, whatever it said. */
   answered: boolean;
 }
@@ -92,8 +94,8 @@ interface Exchange extends RegistryRequest {
 const maxRedirects = 5;
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const maxRefusalBytes = 8 * 1024;
-/** What a connection fails with that the other side closed. */
-const brokenCodes: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+/** Answers with a status of 1xx that may come before the real one. */
+const maxEarlyAnswers = 8;
 
 /** Sends requests to any registry. */
 export class RegistryTransport {
@@ -128,7 +130,7 @@ export class RegistryTransport {
     options.signal.addEventListener('abort', giveUp, { once: true });
     const stopTimer = this.#clock.setTimer(this.#timeouts.totalMs, () => end.abort(timeoutError()));
     try {
-      return await this.#sendWithin({ method: 'GET', ...options, signal: end.signal, answered: false });
+      return await this.#sendWithin({ method: 'GET', ...options, end, answered: false });
     } catch (error) {
       throw fromTransportFailure(error);
     } finally {
@@ -164,7 +166,7 @@ export class RegistryTransport {
     try {
       return await this.#follow(attempt, scheme);
     } catch (error) {
-      if (attempt.answered || exchange.signal.aborted || !isConnectionFailure(error)) throw error;
+      if (attempt.answered || exchange.end.signal.aborted || !isConnectionFailure(error)) throw error;
       return undefined;
     }
   }
@@ -198,7 +200,7 @@ export class RegistryTransport {
     } catch (error) {
       // The registry may close an idle connection just when it is used again. Asking twice does no harm: all that is
       // posted asks for a token.
-      if (exchange.signal.aborted || !isBrokenConnection(error)) throw error;
+      if (exchange.end.signal.aborted || !isBrokenConnection(error)) throw error;
       response = await this.#dispatch(url, headers, exchange);
     }
     exchange.answered = true;
@@ -208,16 +210,21 @@ export class RegistryTransport {
   #dispatch(
     url: URL,
     headers: Readonly<Record<string, string>>,
-    { method, body, insecure, ca, signal, namedHost }: Exchange,
+    { method, body, insecure, ca, end, namedHost }: Exchange,
   ): Promise<Dispatcher.ResponseData> {
+    end.signal.throwIfAborted();
     const policy = this.#policyFor(url, namedHost);
     const refusal = refusalOfLiteral(url.hostname, policy);
     if (refusal !== undefined) throw refusal;
     const proxy = proxyFor(url, this.#proxies);
-    return sendRequest(url, {
+    let early = 0;
+    const response = sendRequest(url, {
       method,
       dispatcher: this.#pools.get({ verify: !insecure, ca, policy, proxy }),
-      signal,
+      signal: end.signal,
+      onInfo: () => {
+        if (++early > maxEarlyAnswers) end.abort(tooManyEarlyAnswers());
+      },
       headersTimeout: this.#timeouts.headersMs,
       bodyTimeout: this.#timeouts.headersMs,
       // undici closes the connection after a HEAD unless told not to.
@@ -226,12 +233,29 @@ export class RegistryTransport {
       // An answer that unpacks to more than it sends is not asked for and not read.
       headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': this.#userAgent },
     });
+    return orAborted(response, end.signal);
   }
 
   #policyFor(url: URL, namedHost: string): AddressPolicy {
     const isNamed = url.hostname === hostnameOf(namedHost);
     return { ...this.#addresses, allowPrivate: this.#addresses.allowPrivate && isNamed };
   }
+}
+
+/** undici leaves a request that waits for its connection alone until it has one, whatever the signal says. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function tooManyEarlyAnswers(): RegistryError {
+  return new RegistryError('not-a-registry', 'the host sends one provisional answer after the other');
 }
 
 /** Failures that leave room for another try over plain HTTP: not a silent host, and no host that is forbidden. */
@@ -241,8 +265,10 @@ function isConnectionFailure(error: unknown): boolean {
   return ['unreachable', 'plain-http', 'certificate', 'not-a-registry'].includes(code);
 }
 
+/** A connection that was there and was closed by the other side; not one that did not come about. */
 function isBrokenConnection(error: unknown): boolean {
-  return brokenCodes.has(codeOf(error));
+  const syscall = error instanceof Error && 'syscall' in error ? error.syscall : undefined;
+  return codeOf(error) === 'UND_ERR_SOCKET' || syscall === 'read' || syscall === 'write';
 }
 
 function codeOf(error: unknown): unknown {

@@ -10,13 +10,19 @@ export function parseCaBundle(pem: string): readonly string[] {
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (certificates.length === 0) throw new Error('the CA bundle holds no certificate in PEM form');
   certificates.forEach((certificate, index) => {
-    try {
-      new X509Certificate(certificate);
-    } catch (error) {
-      throw new Error(`certificate ${index + 1} of the CA bundle cannot be read`, { cause: error });
+    if (!isCertificate(certificate)) {
+      throw new Error(`certificate ${index + 1} of the CA bundle cannot be read`);
     }
   });
   return certificates;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).serialNumber !== '';
+  } catch {
+    return false;
+  }
 }
 
 /**

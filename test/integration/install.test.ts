@@ -53,7 +53,7 @@ describe('the rights in config/default', () => {
 
     expect(rights.filter((right) => !everybody.includes(right))).toEqual([
       'create events',
-      'get configmaps',
+      'get configmaps imagestream-operator-ca',
       'get events',
       'get imagestreams.image.openshift.io',
       'list deployments.apps',
@@ -308,7 +308,15 @@ describe('an installation, from the first apply to the last delete', () => {
   }
 });
 
-/** What RBAC lets a client's user do in all namespaces, `verb resource`, sorted. */
+interface PolicyRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  /** Only objects of these names; of any name when there are none. */
+  readonly resourceNames?: readonly string[];
+}
+
+/** What RBAC lets a client's user do in all namespaces, `verb resource name`, sorted. */
 async function rightsOf(client: KubeClient): Promise<string[]> {
   const answer = await client.request('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', {
     apiVersion: 'authorization.k8s.io/v1',
@@ -316,16 +324,15 @@ async function rightsOf(client: KubeClient): Promise<string[]> {
     spec: { namespace: 'default' },
   });
   const { status } = JSON.parse(answer.text) as {
-    status: { resourceRules: { verbs: string[]; apiGroups: string[]; resources: string[] }[] };
+    status: { resourceRules: PolicyRule[] };
   };
-  const rights = status.resourceRules.flatMap(({ verbs, apiGroups, resources }) =>
-    verbs.flatMap((verb) =>
-      apiGroups.flatMap((group) =>
-        resources.map((kind) => `${verb} ${kind}${group === '' ? '' : `.${group}`}`),
-      ),
-    ),
-  );
-  return rights.toSorted();
+  return status.resourceRules.flatMap(rightsOfRule).toSorted();
+}
+
+function rightsOfRule({ verbs, apiGroups, resources, resourceNames = [] }: PolicyRule): string[] {
+  const kinds = apiGroups.flatMap((group) => resources.map((each) => (group ? `${each}.${group}` : each)));
+  const objects = kinds.map((kind) => [kind, ...resourceNames].join(' '));
+  return verbs.flatMap((verb) => objects.map((object) => `${verb} ${object}`));
 }
 
 function nameOf({ verb, resource: kind, subresource, namespace }: Question): string {

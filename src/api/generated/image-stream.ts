@@ -231,7 +231,7 @@ export interface TagEventCondition {
 export interface TagLastImport {
   from?: TagLastImportSource;
   /**
-   * The import mode at that time, after the operator's setting was applied.
+   * The import mode that the tag asked for; absent when it followed the operator's setting.
    */
   importMode?: string;
   /**
