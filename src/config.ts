@@ -190,9 +190,9 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
   importConcurrency: {
     flag: 'import-concurrency',
     env: 'IMAGESTREAM_IMPORT_CONCURRENCY',
-    fallback: '50',
-    help: 'streams that are imported at the same time',
-    parse: (text) => integer(text, 1, 1_000),
+    fallback: '500',
+    help: 'streams that are imported at the same time; most of them wait for their registries',
+    parse: (text) => integer(text, 1, 5_000),
   },
   triggerConcurrency: {
     flag: 'trigger-concurrency',

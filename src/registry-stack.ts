@@ -36,8 +36,8 @@ export interface RegistryStack {
   close(): Promise<void>;
 }
 
-/** An answer serves all who ask the same within this time. */
-const freshProbeMs = 30_000;
+/** An answer serves all who ask the same within this time, but never for the next period's check. */
+const maxFreshProbeMs = 30_000;
 
 /** Reads the files that the settings name and builds the stack. Throws a sentence for people when a file is unusable. */
 export async function createRegistryStack(parts: RegistryStackParts): Promise<RegistryStack> {
@@ -64,7 +64,7 @@ export async function createRegistryStack(parts: RegistryStackParts): Promise<Re
     gates,
     onRequest: (document) => metrics.registryRequests.inc({ document }),
   });
-  const probes = new SharedProbes({ clock, freshMs: freshProbeMs });
+  const probes = new SharedProbes({ clock, freshMs: Math.min(maxFreshProbeMs, config.schedulePeriod / 2) });
   const lookup = new ImageLookup({ registry, probes, policy: () => policy.current });
   const accesses = new RegistryAccesses({ client, clock });
   return {

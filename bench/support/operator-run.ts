@@ -1,23 +1,19 @@
 /** One run of the operator over streams that are there when it starts. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { OperatorProcess } from '../../test/support/operator-process.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
 import { ImportWatch } from './import-watch.ts';
-import { apiRequests, writesSince } from './operator-metrics.ts';
+import { type ApiWrites, settledWrites } from './operator-metrics.ts';
 import { cpuMs, type Load, peakRssBytes, startLoadMeter } from './process-usage.ts';
 import type { World } from './world.ts';
 
 /** How the operator calls itself in the registry's log. */
 export const operatorAgent = 'imagestream-operator/';
 
-const settlePeriodMs = 250;
-
 /** What an operator did, from its log line `operator ready` to the last image that a watch saw. */
 export interface OperatorRun {
   readonly ms: number;
   readonly requests: RequestCounts;
-  /** Requests to the API server that were no reads, by method. */
-  readonly writes: Readonly<Record<string, number>>;
+  readonly writes: ApiWrites;
   /** Processor time after the log line; the time before it is `startupCpuMs`. */
   readonly cpuMs: number;
   readonly startupCpuMs: number;
@@ -51,7 +47,7 @@ export async function runOperator(world: World, options: OperatorRunOptions): Pr
     const { lastAt } = await watch.imported({ timeoutMs: options.timeoutMs ?? 180_000, signal });
     const used = (await cpuMs(operator.pid)) - startupCpuMs;
     const load = await meter.stop();
-    const writes = writesSince(new Map(), await settledApiRequests(operator.healthUrl));
+    const writes = await settledWrites(operator.healthUrl, signal);
     const peak = await peakRssBytes(operator.pid);
     const run = { ms: lastAt - readyAt(operator), cpuMs: used, startupCpuMs, load };
     await operator.stop();
@@ -60,20 +56,6 @@ export async function runOperator(world: World, options: OperatorRunOptions): Pr
   } finally {
     await operator.stop();
   }
-}
-
-/** The operator writes its events after the imports: waits until nothing more is sent. */
-async function settledApiRequests(healthUrl: string): Promise<ReadonlyMap<string, number>> {
-  for (let before = await apiRequests(healthUrl); ; ) {
-    await delay(settlePeriodMs);
-    const after = await apiRequests(healthUrl);
-    if (sum(after) === sum(before)) return after;
-    before = after;
-  }
-}
-
-function sum(counts: ReadonlyMap<string, number>): number {
-  return [...counts.values()].reduce((a, b) => a + b, 0);
 }
 
 function readyAt(operator: OperatorProcess): number {

@@ -1,11 +1,13 @@
 /** Carries out a plan against the registries. Every piece of work gets an outcome; nothing of a registry is thrown. */
 import { pinToDigest } from '../domain/image-reference.ts';
+import type { ImportFailureCode } from '../domain/import-failure.ts';
 import type { ImportPlan, PlannedRepository, PlannedTag } from '../domain/import-plan.ts';
 import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-status.ts';
+import { jsonEqual } from '../domain/json-difference.ts';
 import { byPriority } from '../domain/tag-priority.ts';
 import { RegistryError, toImportFailure } from '../registry/errors.ts';
 import type { ImageLookup, Reader } from './image-lookup.ts';
-import type { RegistryAccess, RegistryAccesses } from './registry-access.ts';
+import type { RegistryAccesses } from './registry-access.ts';
 
 /** What came out of a plan. */
 export interface ImportResults {
@@ -23,6 +25,9 @@ export interface ImporterOptions {
   /** Tags of a repository that are imported; the others are counted. */
   readonly repositoryTagLimit: number;
 }
+
+/** Failures that a newer secret or certificate authority of the namespace may mend. */
+const mendable: ReadonlySet<ImportFailureCode> = new Set(['unauthorized', 'denied', 'certificate']);
 
 /** Imports of one stream that run at the same time. */
 const parallelTags = 16;
@@ -134,7 +139,7 @@ export class Importer {
     }
   }
 
-  /** When an account is refused, a secret that was created or rotated just now may be missing: it is read anew, once. */
+  /** When an account or a certificate is refused, what was created or rotated just now may be missing: it is read anew, once. */
   async #withAccess<T>(
     namespace: string,
     signal: AbortSignal,
@@ -144,10 +149,9 @@ export class Importer {
     try {
       return await work({ access, signal });
     } catch (error) {
-      if (!(error instanceof RegistryError) || (error.code !== 'unauthorized' && error.code !== 'denied'))
-        throw error;
+      if (!(error instanceof RegistryError) || !mendable.has(error.code)) throw error;
       const fresh = await this.#options.accesses.of(namespace, signal, access.readAt + 1);
-      if (sameAccounts(access, fresh)) throw error;
+      if (jsonEqual({ ...access, readAt: 0 }, { ...fresh, readAt: 0 })) throw error;
       return work({ access: fresh, signal });
     }
   }
@@ -156,7 +160,3 @@ export class Importer {
 type ResolvedOrFailed =
   | Omit<Extract<TagOutcome, { kind: 'resolved' }>, 'tag' | 'attempt'>
   | Omit<Extract<TagOutcome, { kind: 'failed' }>, 'tag' | 'attempt'>;
-
-function sameAccounts({ keychain: a }: RegistryAccess, { keychain: b }: RegistryAccess): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}

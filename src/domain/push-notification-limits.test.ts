@@ -139,7 +139,7 @@ describe('refused', () => {
     {
       name: 'an image of any length',
       payload: { images: ['a'.repeat(1_000_000)] },
-      problem: 'images[0] is too long',
+      problem: 'images[0]: repository name must not be more than 255 characters',
     },
     {
       name: 'a registry in the address that is none',

@@ -151,6 +151,12 @@ describe('what was pushed', () => {
       events: [event('harbor.example.com', 'library/busybox', '1.0', a)],
     },
     {
+      name: 'harbor: a new tag on an old artifact, default payload',
+      payload: harborDefault('CREATE_TAG', harborData([harborResource('prod')])),
+      kind: 'harbor',
+      events: [event('harbor.example.com', 'library/busybox', 'prod', a)],
+    },
+    {
       name: 'harbor: a new tag on an old artifact',
       payload: harborCloudEvent('harbor.tag.created', harborData([harborResource('prod')])),
       kind: 'harbor',

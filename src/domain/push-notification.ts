@@ -65,8 +65,6 @@ export interface NotificationRoute {
 
 /** Most events that one request can hold. */
 export const maxEvents = 500;
-/** Longest name of a repository or a registry that is looked at; the grammar allows 255 for both together. */
-const maxNameLength = 255;
 
 /** Docker Hub's webhooks consist of a name and an address, Quay's of an address and a template. */
 const kindsWithoutHeaders: ReadonlySet<NotificationKind> = new Set(['dockerhub', 'quay']);
@@ -276,7 +274,6 @@ function readGeneric({ data }: Message): readonly Mention[] | string {
   const mentions: Mention[] = [];
   for (const [i, image] of images.entries()) {
     if (typeof image !== 'string') return `images[${i}] is not a text`;
-    if (image.length > 2 * maxNameLength + 256) return `images[${i}] is too long`;
     const parsed = parseImageReference(image);
     if (!parsed.ok) return `images[${i}]: ${parsed.problem}`;
     const { registry = 'docker.io', repository, tag, digest } = parsed.reference;
@@ -289,17 +286,15 @@ function readGeneric({ data }: Message): readonly Mention[] | string {
 function toEvent(mention: Mention, knownAs: string | undefined): PushEvent | undefined {
   const { repository, tag, digest } = mention;
   const registry = (knownAs ?? mention.registry)?.toLowerCase();
-  if (typeof repository !== 'string' || repository.length > maxNameLength) return undefined;
-  if (registry !== undefined && registry.length > maxNameLength) return undefined;
+  if (typeof repository !== 'string') return undefined;
   // With a host in front the parser takes all of the rest for the path, also in `quay.io/org/app` on a mirror.
   const host = registry ?? 'localhost';
   const parsed = parseImageReference(`${host}/${repository}`);
-  if (!parsed.ok || parsed.reference.registry !== host || parsed.reference.repository !== repository) {
-    return undefined;
-  }
+  // Another split between host and path, a tag or a digest in the path: not what a registry sends.
+  if (!parsed.ok || parsed.reference.repository !== repository) return undefined;
   return {
     registry: registry === undefined ? undefined : registryHost(parsed.reference),
-    repository: registry === undefined ? repository : repositoryPath(parsed.reference),
+    repository: repositoryPath(parsed.reference),
     tag,
     ...(typeof digest === 'string' && digestProblem(digest) === undefined ? { digest } : {}),
   };

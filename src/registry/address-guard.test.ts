@@ -177,7 +177,7 @@ describe('the policy', () => {
   it('names the host and the kind of its address when it refuses', () => {
     const { code, message } = forbiddenAddress('registry.example', 'link-local');
     expect(`${code}: ${message}`).toBe(
-      'forbidden-address: registry.example has a link-local or cloud metadata address, which must not be connected to',
+      'forbidden-address: registry.example has a link-local or cloud metadata address, which is connected to only when the operator allows it',
     );
   });
 });

@@ -113,20 +113,24 @@ export function addressLiteral(hostname: string): string | undefined {
 
 /** The refusal of a host that has no allowed address. It names no address: a name's addresses may be nobody's business. */
 export function forbiddenAddress(host: string, addressClass: AddressClass): RegistryError {
-  return new RegistryError(
-    'forbidden-address',
-    `${host} has ${classTexts[addressClass]} address, which must not be connected to`,
-  );
+  const { kind, rule } = classTexts[addressClass];
+  return new RegistryError('forbidden-address', `${host} has ${kind} address, which is ${rule}`);
 }
 
-const classTexts: Readonly<Record<AddressClass, string>> = {
-  public: 'a public',
-  loopback: 'a loopback',
-  private: 'a private',
-  'link-local': 'a link-local or cloud metadata',
-  unspecified: 'an unspecified',
-  multicast: 'a multicast',
-  reserved: 'a reserved',
+const neverUsed = 'never connected to';
+const onlyNamed = 'connected to only when a stream names the host itself and the operator allows it';
+
+const classTexts: Readonly<Record<AddressClass, { readonly kind: string; readonly rule: string }>> = {
+  public: { kind: 'a public', rule: 'always connected to' },
+  loopback: { kind: 'a loopback', rule: onlyNamed },
+  private: { kind: 'a private', rule: onlyNamed },
+  'link-local': {
+    kind: 'a link-local or cloud metadata',
+    rule: 'connected to only when the operator allows it',
+  },
+  unspecified: { kind: 'an unspecified', rule: neverUsed },
+  multicast: { kind: 'a multicast', rule: neverUsed },
+  reserved: { kind: 'a reserved', rule: neverUsed },
 };
 
 function rangeOf(address: string, family: 'ipv4' | 'ipv6'): AddressClass | undefined {

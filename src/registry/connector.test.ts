@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AddressPolicy } from './address-guard.ts';
 import { guardedConnector, guardedLookup, type LookupAll, sharedLookup } from './connector.ts';
 
+const onlyNamed = 'which is connected to only when a stream names the host itself and the operator allows it';
 const publicOnly: AddressPolicy = { allowLinkLocal: false, allowPrivate: false };
 const privateToo: AddressPolicy = { allowLinkLocal: false, allowPrivate: true };
 
@@ -49,13 +50,13 @@ describe('a guarded look-up', () => {
       name: 'fails when none is allowed',
       addresses: ['10.0.0.1', '127.0.0.1'],
       policy: publicOnly,
-      want: { failure: 'registry.test has a private address, which must not be connected to' },
+      want: { failure: `registry.test has a private address, ${onlyNamed}` },
     },
     {
       name: 'fails when there is none',
       addresses: [],
       policy: privateToo,
-      want: { failure: 'registry.test has a reserved address, which must not be connected to' },
+      want: { failure: 'registry.test has a reserved address, which is never connected to' },
     },
   ])('$name', async ({ addresses, policy, want }) => {
     expect(await lookUp(finding(...addresses), policy)).toEqual(want);
@@ -98,31 +99,30 @@ describe('a guarded connector', () => {
     return result;
   }
 
-  const refusal = 'which must not be connected to';
   it.each([
     {
       hostname: '127.0.0.1',
       policy: publicOnly,
       lookup: finding('1.1.1.1'),
-      want: `127.0.0.1 has a loopback address, ${refusal}`,
+      want: `127.0.0.1 has a loopback address, ${onlyNamed}`,
     },
     {
       hostname: '::ffff:7f00:1',
       policy: publicOnly,
       lookup: finding('1.1.1.1'),
-      want: `::ffff:7f00:1 has a loopback address, ${refusal}`,
+      want: `::ffff:7f00:1 has a loopback address, ${onlyNamed}`,
     },
     {
       hostname: '0.0.0.0',
       policy: privateToo,
       lookup: finding('1.1.1.1'),
-      want: `0.0.0.0 has an unspecified address, ${refusal}`,
+      want: `0.0.0.0 has an unspecified address, which is never connected to`,
     },
     {
       hostname: 'a.test',
       policy: publicOnly,
       lookup: finding('127.0.0.1'),
-      want: `a.test has a loopback address, ${refusal}`,
+      want: `a.test has a loopback address, ${onlyNamed}`,
     },
     { hostname: '127.0.0.1', policy: privateToo, lookup: finding(), want: 'connected to 127.0.0.1' },
     {
@@ -137,6 +137,17 @@ describe('a guarded connector', () => {
 });
 
 describe('a shared look-up', () => {
+  it('that throws fails for those who wait, and is tried again', () => {
+    let asked = 0;
+    const lookup = sharedLookup(() => {
+      asked++;
+      throw new Error('oops');
+    });
+    const heard: (string | undefined)[] = [];
+    for (let i = 0; i < 2; i++) lookup('a.test', { all: true }, (error) => heard.push(error?.message));
+    expect({ asked, heard }).toEqual({ asked: 2, heard: ['oops', 'oops'] });
+  });
+
   it('asks once for all who wait for the same name, and again for those who come later', () => {
     const asked: string[] = [];
     const answers: (() => void)[] = [];

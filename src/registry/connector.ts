@@ -98,10 +98,16 @@ export function sharedLookup(lookup: LookupAll): LookupAll {
       return;
     }
     waiting.set(key, [callback]);
-    lookup(hostname, options, (error, addresses) => {
+    const answer: Parameters<LookupAll>[2] = (error, addresses) => {
       const callbacks = waiting.get(key) ?? [];
       waiting.delete(key);
       for (const each of callbacks) each(error, addresses);
-    });
+    };
+    try {
+      lookup(hostname, options, answer);
+    } catch (error) {
+      // Otherwise everybody would wait for this name from now on.
+      answer(error as Error, []);
+    }
   };
 }

@@ -26,8 +26,8 @@ export interface GateAnswer {
 
 /** Requests to one host that are under way at the same time. */
 const maxActive = 16;
-/** Requests that wait for one host; more are turned away, so that a dead host holds a bounded part of the operator. */
-const maxWaiting = 2_000;
+/** Requests that wait for one host; more than the operator's workers can ask for at once by default. */
+const maxWaiting = 20_000;
 /** Hosts that are remembered; users choose them. */
 const maxHosts = 2_000;
 /** A host that timed out this often in a row is taken for dead. */

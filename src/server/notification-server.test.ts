@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
 import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import {
   type Ask,
   authorized,
+  connectTo,
   eventOf,
   notificationOf,
+  requestHead,
   secret,
   signatureOf,
   startNotificationServer,
@@ -164,6 +167,13 @@ describe('the answers to requests', () => {
     expect(answer.status).toBe(202);
   });
 
+  it('413 to a length that is only promised', async () => {
+    const { port } = await startNotificationServer();
+    const { socket, received } = await connectTo(port);
+    socket.write(requestHead({ ...authorized, 'content-length': '1048577' }));
+    await eventually(() => received().startsWith('HTTP/1.1 413 '), { what: 'the answer', timeoutMs: 4_000 });
+  });
+
   it('are counted by kind and status', async () => {
     const { ask, counts, clock } = await startNotificationServer();
     await ask({ headers: authorized, body: quay(['a', 'b']) });
@@ -270,11 +280,22 @@ describe('events', () => {
     expect(counts.filter((count) => count.startsWith('handed on'))).toEqual(['handed on 1']);
   });
 
-  it('that still wait go on when the server is closed', async () => {
-    const { ask, batches, clock, server } = await startNotificationServer();
+  it('that still wait go on when the server is closed, after those that are being handled', async () => {
+    const handling = Promise.withResolvers<void>();
+    const batches: (readonly PushEvent[])[] = [];
+    const { ask, clock, server } = await startNotificationServer({
+      onEvents: (events) => {
+        batches.push(events);
+        return handling.promise;
+      },
+    });
     await ask({ headers: authorized, body: notificationOf('a') });
-    await server.close();
-    expect(batches).toEqual([[eventOf('a')]]);
+    await clock.advance(1_000);
+    await ask({ headers: authorized, body: notificationOf('b') });
+    const closed = server.close();
+    handling.resolve();
+    await closed;
+    expect(batches).toEqual([[eventOf('a')], [eventOf('b')]]);
     expect(clock.pending).toEqual([]);
   });
 });

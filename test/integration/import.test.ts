@@ -4,7 +4,8 @@ import { eventually } from '../support/eventually.ts';
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
 import { pushIndex } from '../support/images.ts';
 import { imageStream, imageStreams } from '../support/resources.ts';
-import { importRequested, Scenario, tagOf } from '../support/scenario.ts';
+import { Scenario } from '../support/scenario.ts';
+import { importRequested, tagOf } from '../support/stream-waits.ts';
 
 let cluster: SharedCluster;
 let scenario: Scenario;

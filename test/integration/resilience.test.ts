@@ -6,7 +6,8 @@ import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { SharedCluster } from '../support/fixture.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { Scenario, tagOf, trigger, triggers } from '../support/scenario.ts';
+import { Scenario, trigger, triggers } from '../support/scenario.ts';
+import { tagOf } from '../support/stream-waits.ts';
 
 const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
 
@@ -28,7 +29,9 @@ async function startOperator(): Promise<OperatorProcess> {
     args: ['--retry-min', '500ms'],
   });
   onTestFinished(async () => {
-    await operator.stop();
+    const { code, signal, stderr } = await operator.stop();
+    // A test may have killed it; it must not have ended by itself.
+    if (signal !== 'SIGKILL') expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
   return operator;
 }

@@ -59,10 +59,11 @@ export async function requestOperatorCredentials(cluster: Cluster): Promise<Oper
   return { token, kubeconfigPath };
 }
 
-/** The lines of the operator's log that tell of a request which its rights did not allow. */
+/** What the operator tried and was not allowed to do, according to its log: `create resource "events" in API group ""`. */
 export function refusedRequests(logs: readonly object[]): string[] {
-  const refusal = new RegExp(`${operatorUser}\\W+cannot `);
-  return logs.map((line) => JSON.stringify(line)).filter((line) => refusal.test(line));
+  const refusal = new RegExp(`"${operatorUser}" cannot (.+?) (?:in the namespace|at the cluster scope)`);
+  const texts = logs.map((line) => JSON.stringify(line).replaceAll('\\"', '"'));
+  return [...new Set(texts.flatMap((text) => refusal.exec(text)?.[1] ?? []))];
 }
 
 async function kubectl(cluster: Cluster, args: readonly string[], input?: string): Promise<string> {

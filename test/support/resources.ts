@@ -106,7 +106,10 @@ export interface TagEvent {
 
 /** What tests read of an ImageStream, written down apart from the product's own types on purpose. */
 export interface ImageStream extends KubeObject {
-  readonly spec?: { readonly tags?: readonly Readonly<Record<string, unknown>>[] };
+  readonly spec?: {
+    readonly tags?: readonly Readonly<Record<string, unknown>>[];
+    readonly dockerImageRepository?: string;
+  };
   readonly status?: {
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];

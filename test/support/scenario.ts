@@ -16,8 +16,7 @@ import {
   type TagEvent,
   type Workload,
 } from './resources.ts';
-
-export const importRequested = 'imagestream-operator/import-requested';
+import { requestImport, type StreamPlace, streamTagFails, streamTagHas } from './stream-waits.ts';
 
 /** One entry of a trigger annotation: a container by name that follows `stream:tag`. */
 export function trigger(source: string, container: string, list = 'containers'): object {
@@ -109,12 +108,8 @@ export class Scenario implements AsyncDisposable {
   }
 
   /** Asks for an import of all tags of a stream. */
-  async requestImport(name: string, value: string = randomBytes(4).toString('hex')): Promise<void> {
-    await this.cluster.kube.patch(
-      imageStreams,
-      { namespace: this.namespace, name },
-      { metadata: { annotations: { [importRequested]: value } } },
-    );
+  async requestImport(name: string, value?: string): Promise<void> {
+    await requestImport(this.#place(name), value);
   }
 
   async stream(name: string): Promise<ImageStream> {
@@ -127,20 +122,12 @@ export class Scenario implements AsyncDisposable {
 
   /** Waits until the newest image of a tag is this one, and returns the tag's history. */
   async tagHas(stream: string, tag: string, digest: string): Promise<readonly TagEvent[]> {
-    return eventually(
-      async () => {
-        const items = tagOf(await this.stream(stream), tag)?.items ?? [];
-        return items[0]?.image === digest && items;
-      },
-      { what: `${stream}:${tag} to have ${digest}` },
-    );
+    return streamTagHas(this.#place(stream), tag, digest);
   }
 
   /** Waits until the last import of a tag has failed, and returns its condition. */
   async tagFails(stream: string, tag: string): Promise<Condition> {
-    return eventually(async () => tagOf(await this.stream(stream), tag)?.conditions?.[0], {
-      what: `the failed import of ${stream}:${tag} to show`,
-    });
+    return streamTagFails(this.#place(stream), tag);
   }
 
   /** Waits until a Deployment's container has this image. */
@@ -167,16 +154,12 @@ export class Scenario implements AsyncDisposable {
     );
   }
 
+  #place(name: string): StreamPlace {
+    return { kube: this.cluster.kube, namespace: this.namespace, name };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.proxy.close();
     await this.#disposeNamespace();
   }
-}
-
-/** The status of a stream's tag. */
-export function tagOf(
-  stream: ImageStream,
-  tag: string,
-): NonNullable<NonNullable<ImageStream['status']>['tags']>[number] | undefined {
-  return stream.status?.tags?.find((entry) => entry.tag === tag);
 }
