@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
-import { earliest, type ImportPlan, type ImportSettings, planImports } from '../domain/import-plan.ts';
+import { type ImportPlan, type ImportSettings, nextLook, planImports } from '../domain/import-plan.ts';
 import { type FoldSettings, foldOutcomes, type ImportOutcomes, nextRetry } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
 import type { TagTransition } from '../domain/tag-transition.ts';
@@ -57,10 +57,13 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
     const written = await writeStatus(options, stream, results.outcomes, signal);
     if (written === undefined) return {};
     outdated.set(key, written.outdated);
-    const again = planImports(written.stream, clock.now(), settings, checks.of(key)).wakeAt;
-    const deferred = results.deferred.map(({ waitMs }) => clock.now() + waitMs).reduce(earliest, again);
-    const wakeAt = earliest(deferred, nextRetry(written.stream, written.stream.status ?? {}));
-    return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - clock.now(), 0) };
+    const now = clock.now();
+    const wakeAt = nextLook(
+      planImports(written.stream, now, settings, checks.of(key)),
+      results.deferred,
+      now,
+    );
+    return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - now, 0) };
   };
 }
 
@@ -152,8 +155,9 @@ function tellTransitions(
     switch (transition.kind) {
       case 'moved': {
         log.info(fields, 'tag moved');
-        const was = transition.from === undefined ? '' : `, it was ${transition.from}`;
-        const message = `tag ${transition.tag} is ${transition.to}${was}`;
+        // A first image is no move: the status says it, and a thousand new streams are not a thousand events.
+        if (transition.from === undefined) break;
+        const message = `tag ${transition.tag} is ${transition.to}, it was ${transition.from}`;
         recorder.record(target, { type: 'Normal', reason: 'TagMoved', message });
         break;
       }

@@ -1,7 +1,7 @@
 /** Carries out a plan against the registries. Every piece of work gets an outcome; nothing of a registry is thrown. */
 import { pinToDigest } from '../domain/image-reference.ts';
 import type { ImportFailureCode } from '../domain/import-failure.ts';
-import type { ImportPlan, PlannedRepository, PlannedTag } from '../domain/import-plan.ts';
+import type { DeferredTag, ImportPlan, PlannedRepository, PlannedTag } from '../domain/import-plan.ts';
 import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-status.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
 import { byPriority } from '../domain/tag-priority.ts';
@@ -15,7 +15,7 @@ export interface ImportResults {
   /** Tags that were looked at and stand for what they stood for before. */
   readonly unchanged: readonly string[];
   /** Tags that keep what they have because their registry wants to be left alone, and for how many milliseconds. */
-  readonly deferred: readonly { readonly tag: string; readonly waitMs: number }[];
+  readonly deferred: readonly DeferredTag[];
 }
 
 /** Options of {@link Importer}. */

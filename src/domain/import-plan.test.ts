@@ -5,7 +5,7 @@ import type { ImageStream, NamedTagEventList, TagReference } from '../api/genera
 import { formatTime } from '../api/time.ts';
 import { spread } from './backoff.ts';
 import { isCurrentAttempt, type LastImport } from './import-attempt.ts';
-import { type CheckState, planImports } from './import-plan.ts';
+import { type CheckState, type ImportPlan, nextLook, planImports } from './import-plan.ts';
 import { slotStart } from './schedule.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
@@ -350,4 +350,33 @@ it('repeats only so much of a long request', () => {
   });
   expect(one?.length).toBeLessThan(300);
   expect(one).not.toBe(two);
+});
+
+describe('the next look', () => {
+  const due = plan(streamOf([dockerTag('latest', 'r.example/app:1')]));
+  const idle: ImportPlan = { tags: [], repository: undefined, wakeAt: now + 9_000 };
+  it.each([
+    {
+      name: 'is never when there is nothing to come',
+      of: { ...idle, wakeAt: undefined },
+      deferred: [],
+      want: undefined,
+    },
+    { name: 'is when the plan says', of: idle, deferred: [], want: now + 9_000 },
+    { name: 'is at once when something became due during the work', of: due, deferred: [], want: now },
+    {
+      name: 'waits with what was put off',
+      of: due,
+      deferred: [{ tag: 'latest', waitMs: 5_000 }],
+      want: now + 5_000,
+    },
+    {
+      name: 'does not wait for what was put off with the rest',
+      of: { ...due, wakeAt: now + 1_000 },
+      deferred: [{ tag: 'latest', waitMs: 5_000 }],
+      want: now + 1_000,
+    },
+  ])('$name', ({ of, deferred, want }) => {
+    expect(nextLook(of, deferred, now)).toBe(want);
+  });
 });

@@ -116,6 +116,28 @@ export function planImports(
   return { tags, repository, wakeAt };
 }
 
+/** A tag whose registry wants to be left alone, and for how many milliseconds. */
+export interface DeferredTag {
+  readonly tag: string;
+  readonly waitMs: number;
+}
+
+/**
+ * When to look at a stream again (epoch milliseconds), given the plan that it would have right after its work: what has
+ * become due meanwhile is due at once, unless it was put off just now.
+ */
+export function nextLook(
+  plan: ImportPlan,
+  deferred: readonly DeferredTag[],
+  now: number,
+): number | undefined {
+  const putOff = new Set(deferred.map(({ tag }) => tag));
+  const due = plan.repository !== undefined || plan.tags.some(({ tag }) => !putOff.has(tag));
+  return deferred
+    .map(({ waitMs }) => now + waitMs)
+    .reduce(earliest, earliest(plan.wakeAt, due ? now : undefined));
+}
+
 /** The earlier of two times of which either may be missing. */
 export function earliest(a: number | undefined, b: number | undefined): number | undefined {
   if (a === undefined) return b;

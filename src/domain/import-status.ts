@@ -6,17 +6,11 @@ import type {
   NamedTagEventList,
   TagEventCondition,
 } from '../api/generated/image-stream.ts';
-import { formatTime, parseTime } from '../api/time.ts';
+import { formatTime } from '../api/time.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
-import {
-  type ImportAttempt,
-  isCurrentAttempt,
-  type LastImport,
-  sourcedTags,
-  tagGeneration,
-} from './import-attempt.ts';
+import { type ImportAttempt, isCurrentAttempt, type LastImport, tagGeneration } from './import-attempt.ts';
 import { describeFailure, type ImportFailure, isRetried } from './import-failure.ts';
-import { earliest, type PlannedRepository } from './import-plan.ts';
+import type { PlannedRepository } from './import-plan.ts';
 import { readyConditions } from './ready-condition.ts';
 import { addTagEvent } from './tag-history.ts';
 import { summarizeTags } from './tag-summary.ts';
@@ -192,13 +186,4 @@ function failedCondition(
   );
   if (condition === undefined) return [];
   return [{ ...condition, generation: stream.metadata.generation ?? 0 }];
-}
-
-/** The earliest time (epoch milliseconds) at which something that failed is tried again. */
-export function nextRetry(stream: ImageStream, status: ImageStreamStatus): number | undefined {
-  const wanted = new Set(sourcedTags({ ...stream, status }).map((tag) => tag.name));
-  return (status.tags ?? [])
-    .filter((entry) => wanted.has(entry.tag))
-    .map((entry) => parseTime(entry.lastImport?.retryAt))
-    .reduce(earliest, parseTime(status.repositoryImport?.retryAt));
 }

@@ -146,9 +146,13 @@ function tokenRequest(
     const headers = { accept, 'content-type': 'application/x-www-form-urlencoded' };
     return { method: 'POST', path: realm.pathname, headers, body: form.toString() };
   }
-  if (credential?.kind !== 'password') return { path: `${realm.pathname}?${query.toString()}`, headers: { accept } };
+  if (credential?.kind !== 'password')
+    return { path: `${realm.pathname}?${query.toString()}`, headers: { accept } };
   query.set('account', credential.username);
-  return { path: `${realm.pathname}?${query.toString()}`, headers: { accept, authorization: basicHeader(credential) } };
+  return {
+    path: `${realm.pathname}?${query.toString()}`,
+    headers: { accept, authorization: basicHeader(credential) },
+  };
 }
 
 function tokenError(
