@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
 import { type ImportPlan, type ImportSettings, nextLook, planImports } from '../domain/import-plan.ts';
-import { type FoldSettings, foldOutcomes, type ImportOutcomes, nextRetry } from '../domain/import-status.ts';
+import { type FoldSettings, foldOutcomes, type ImportOutcomes } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
 import type { TagTransition } from '../domain/tag-transition.ts';
 import type { KubeClient } from '../kube/client.ts';
