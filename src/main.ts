@@ -8,7 +8,7 @@ import { parseProxySettings } from './registry/proxy.ts';
 import { systemClock } from './runtime/clock.ts';
 
 /** Work under way may end for this long after SIGTERM; the process is gone two seconds later at the latest. */
-const graceMs = 7_000;
+const graceMs = 6_000;
 const lastCallMs = 9_000;
 
 async function main(): Promise<number> {

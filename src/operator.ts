@@ -87,13 +87,16 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     log.info('operator stops');
     await receiver?.close();
     await Promise.all(controllers.all.map((controller) => controller.stop(graceMs)));
-    await recorder.flush();
+    await recorder.flush(lastEventsMs);
     stopping.abort(new Error('the operator stops'));
     await Promise.all([...running, health.close(), registry.close(), transport.close()]);
     log.info('operator stopped');
   };
   return { healthPort, stop };
 }
+
+/** Time for the last events when the operator stops. */
+const lastEventsMs = 1_000;
 
 interface Stores {
   readonly streams: Store<ImageStream>;
@@ -154,7 +157,7 @@ function createControllers(
   const triggers = new Controller({
     name: 'trigger',
     concurrency: config.triggerConcurrency,
-    reconcile: triggerReconcile({ client, streams, workloads, recorder, log, metrics }),
+    reconcile: triggerReconcile({ client, streams, workloads, recorder, clock, log, metrics }),
     clock,
     log,
     metrics,

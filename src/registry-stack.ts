@@ -68,7 +68,7 @@ export async function createRegistryStack(parts: RegistryStackParts): Promise<Re
   const lookup = new ImageLookup({ registry, probes, policy: () => policy.current });
   const accesses = new RegistryAccesses({ client, clock });
   return {
-    importer: new Importer({ lookup, accesses, repositoryTagLimit: config.repositoryTagLimit }),
+    importer: new Importer({ lookup, accesses, repositoryTagLimit: config.repositoryTagLimit, clock }),
     watchPolicy: (signal) => policy.start(signal),
     close: () => transport.close(),
   };

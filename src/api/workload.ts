@@ -23,6 +23,4 @@ export interface TriggeredWorkload {
   readonly podSpecPath: string;
   readonly containers: readonly ContainerImage[];
   readonly initContainers: readonly ContainerImage[];
-  /** Images that the operator's field manager owns by an earlier apply, as `list/name`. */
-  readonly ownedImages: readonly string[];
 }

@@ -158,6 +158,7 @@ export class ImageLookup {
   /** All images of an index; what does not run, such as an attestation, is left out. */
   async #checkEntries(entries: readonly IndexEntry[], repository: RepositoryAccess): Promise<void> {
     const images = entries.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+    if (images.length === 0) throw new RegistryError('invalid-manifest', 'the index lists no image');
     if (images.length > maxIndexEntries) {
       throw new RegistryError('too-large', `the index lists more than ${maxIndexEntries} images`);
     }

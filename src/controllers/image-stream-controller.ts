@@ -2,13 +2,19 @@
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
-import { type ImportPlan, type ImportSettings, nextLook, planImports } from '../domain/import-plan.ts';
+import {
+  type DeferredTag,
+  type ImportPlan,
+  type ImportSettings,
+  nextLook,
+  planImports,
+} from '../domain/import-plan.ts';
 import { type FoldSettings, foldOutcomes, type ImportOutcomes } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
 import type { TagTransition } from '../domain/tag-transition.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Reconcile } from '../kube/controller.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, isNotFound, isRefused, KubeApiError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { Store } from '../kube/store.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -33,38 +39,96 @@ export interface ImageStreamControllerOptions {
 
 /** Writes of one outcome until another writer is left to win, and the key comes again. */
 const maxWriteAttempts = 5;
+/** Versions that are remembered as outdated: those of the last few writes. */
+const maxOutdated = 20;
+/** The shortest time between two looks at a stream that nothing happened to. */
+const minRequeueMs = 100;
+
+/** What this process remembers of a stream; nothing of it has to survive. */
+interface StreamMemory {
+  /** The versions that the last write left behind: a store that still shows one of them is not up to date. */
+  outdated: ReadonlySet<string>;
+  /** Outcomes that could not be written yet: they are written before anything is imported again. */
+  unwritten: ImportOutcomes | undefined;
+  /** The version whose status was refused. */
+  refused: string | undefined;
+}
 
 /** The reconcile of ImageStreams. */
 export function imageStreamReconcile(options: ImageStreamControllerOptions): Reconcile {
   const { streams, importer, checks, clock, settings } = options;
-  /** Per key the versions that the last write left behind: a store that still shows one of them is not up to date. */
-  const outdated = new Map<string, ReadonlySet<string>>();
+  const memories = new Map<string, StreamMemory>();
 
   return async (key, signal) => {
     const stream = streams.get(key);
     if (stream === undefined || stream.metadata.deletionTimestamp !== undefined) {
-      outdated.delete(key);
+      memories.delete(key);
       checks.forget(key);
       return {};
     }
+    const memory = memories.get(key) ?? { outdated: new Set(), unwritten: undefined, refused: undefined };
+    memories.set(key, memory);
+    const { resourceVersion = '' } = stream.metadata;
     // The watch will bring what was written, and with it this key again.
-    if (outdated.get(key)?.has(stream.metadata.resourceVersion ?? '')) return {};
+    if (memory.outdated.has(resourceVersion)) return {};
+    if (memory.refused === resourceVersion) return {};
+    let current: ImageStream | undefined = stream;
+    if (memory.unwritten !== undefined)
+      current = await write(options, memory, { stream, outcomes: memory.unwritten }, signal);
+    if (current === undefined) return {};
     const begun = checks.begin();
-    const plan = planImports(stream, clock.now(), settings, checks.of(key));
+    const plan = planImports(current, clock.now(), settings, checks.of(key));
     tellPlan(options, key, plan);
-    const results = await importer.run(plan, stream.metadata.namespace ?? '', signal);
-    remember(options, key, { plan, begun }, results);
-    const written = await writeStatus(options, stream, results.outcomes, signal);
-    if (written === undefined) return {};
-    outdated.set(key, written.outdated);
+    const deferred: DeferredTag[] = [];
+    for await (const results of importer.run(plan, current.metadata.namespace ?? '', signal)) {
+      remember(options, key, { plan, begun }, results);
+      deferred.push(...results.deferred);
+      current = await write(options, memory, { stream: current, outcomes: results.outcomes }, signal);
+      if (current === undefined) return {};
+    }
     const now = clock.now();
-    const wakeAt = nextLook(
-      planImports(written.stream, now, settings, checks.of(key)),
-      results.deferred,
-      now,
-    );
-    return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - now, 0) };
+    const wakeAt = nextLook(planImports(current, now, settings, checks.of(key)), deferred, now);
+    return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - now, minRequeueMs) };
   };
+}
+
+/** Writes outcomes and remembers what became of them; undefined when there is nothing more to do for now. */
+async function write(
+  options: ImageStreamControllerOptions,
+  memory: StreamMemory,
+  work: { stream: ImageStream; outcomes: ImportOutcomes },
+  signal: AbortSignal,
+): Promise<ImageStream | undefined> {
+  try {
+    const written = await writeStatus(options, work.stream, work.outcomes, signal);
+    memory.unwritten = undefined;
+    if (written === undefined) return undefined;
+    memory.outdated = new Set([...memory.outdated, ...written.outdated].slice(-maxOutdated));
+    return written.stream;
+  } catch (error) {
+    // Missing rights may come back; what is invalid or too large stays so until the stream changes.
+    if ((isRefused(error) && error.status !== 403) || isTooLarge(error)) {
+      memory.unwritten = undefined;
+      memory.refused = work.stream.metadata.resourceVersion;
+      tellRefusal(options, work.stream, error);
+      return undefined;
+    }
+    // The images were found: a busy API server does not make the registry be asked again.
+    memory.unwritten = joinOutcomes(memory.unwritten, work.outcomes);
+    throw error;
+  }
+}
+
+/** The later outcome of a tag counts. */
+function joinOutcomes(before: ImportOutcomes | undefined, after: ImportOutcomes): ImportOutcomes {
+  if (before === undefined || before === after) return after;
+  const tags = new Map([...before.tags, ...after.tags].map((outcome) => [outcome.tag, outcome]));
+  return { tags: [...tags.values()], repository: after.repository ?? before.repository };
+}
+
+/** etcd's own limit comes as an internal error of the API server. */
+function isTooLarge(error: unknown): error is KubeApiError {
+  return error instanceof KubeApiError && error.status === 500 && error.message.includes('too large');
 }
 
 /** What was looked at is not looked at again before its time, whatever came out of it. */
@@ -74,11 +138,11 @@ function remember(
   { plan, begun }: { plan: ImportPlan; begun: number },
   { outcomes, unchanged, deferred }: ImportResults,
 ): void {
-  const waiting = new Set(deferred.map(({ tag }) => tag));
+  const done = new Set([...outcomes.tags.map(({ tag }) => tag), ...unchanged]);
   const changed = new Set(outcomes.tags.filter(({ kind }) => kind === 'resolved').map(({ tag }) => tag));
   for (const planned of plan.tags) {
     const { tag } = planned;
-    if (waiting.has(tag)) continue;
+    if (!done.has(tag)) continue;
     trust.lookedAt(planned, changed.has(tag), checks.of(key).announced(tag));
     checks.checked(key, tag, begun);
   }
@@ -172,6 +236,23 @@ function tellTransitions(
         break;
     }
   }
+}
+
+function tellRefusal(
+  { recorder, log }: ImageStreamControllerOptions,
+  stream: ImageStream,
+  error: Error,
+): void {
+  const { namespace = '', name, uid = '' } = stream.metadata;
+  log.error({ stream: `${namespace}/${name}`, err: error }, 'status refused');
+  recorder.record(
+    { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', namespace, name, uid },
+    {
+      type: 'Warning',
+      reason: 'StatusRefused',
+      message: `what was imported cannot be stored, the stream is left alone until it changes: ${error.message}`,
+    },
+  );
 }
 
 function absent(error: unknown): undefined {

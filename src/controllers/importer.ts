@@ -6,6 +6,7 @@ import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/im
 import { jsonEqual } from '../domain/json-difference.ts';
 import { byPriority } from '../domain/tag-priority.ts';
 import { RegistryError, toImportFailure } from '../registry/errors.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { ImageLookup, Reader } from './image-lookup.ts';
 import type { RegistryAccesses } from './registry-access.ts';
 
@@ -24,6 +25,7 @@ export interface ImporterOptions {
   readonly accesses: RegistryAccesses;
   /** Tags of a repository that are imported; the others are counted. */
   readonly repositoryTagLimit: number;
+  readonly clock: Clock;
 }
 
 /** Failures that a newer secret or certificate authority of the namespace may mend. */
@@ -31,6 +33,8 @@ const mendable: ReadonlySet<ImportFailureCode> = new Set(['unauthorized', 'denie
 
 /** Imports of one stream that run at the same time. */
 const parallelTags = 16;
+/** What is there after this time is handed on without the rest. */
+const firstResultsMs = 1_000;
 
 type TagResult =
   | { readonly kind: 'outcome'; readonly outcome: TagOutcome }
@@ -45,25 +49,38 @@ export class Importer {
     this.#options = options;
   }
 
-  /** Does all work of a plan, the tags a few at a time. Rejects when the signal is aborted: that says nothing about images. */
-  async run(plan: ImportPlan, namespace: string, signal: AbortSignal): Promise<ImportResults> {
+  /**
+   * Does all work of a plan, the tags a few at a time. What is there after a second is yielded then, the rest at the
+   * end: a registry that is slow does not hold up the images of others. Throws when the signal is aborted, which says
+   * nothing about images, or when the API server cannot be asked for secrets.
+   */
+  async *run(plan: ImportPlan, namespace: string, signal: AbortSignal): AsyncGenerator<ImportResults> {
     const results: TagResult[] = [];
+    let repository: RepositoryOutcome | undefined;
     const waiting = plan.tags.values();
     const worker = async (): Promise<void> => {
-      for (const planned of waiting) results.push(await this.#runTag(planned, namespace, signal));
+      for (const planned of waiting) {
+        signal.throwIfAborted();
+        results.push(await this.#runTag(planned, namespace, signal));
+      }
+    };
+    const listing = async (): Promise<void> => {
+      if (plan.repository !== undefined)
+        repository = await this.#runRepository(plan.repository, namespace, signal);
     };
     const workers = Array.from({ length: Math.min(parallelTags, plan.tags.length) }, worker);
-    const repository = plan.repository && this.#runRepository(plan.repository, namespace, signal);
-    const [listed] = await Promise.all([repository, ...workers]);
+    const all = Promise.all([listing(), ...workers]);
+    // Whoever stops listening leaves the work running, and nobody to hear how it ends.
+    all.catch(() => undefined);
+    const early = new AbortController();
+    const first = sleep(this.#options.clock, firstResultsMs, early.signal);
+    await Promise.race([all, first]).finally(() => early.abort());
+    // Taken out as they are handed on, so that nothing is handed on twice.
+    if (results.length > 0 && results.length < plan.tags.length)
+      yield resultsOf(results.splice(0), undefined);
+    await all;
     signal.throwIfAborted();
-    return {
-      outcomes: {
-        tags: results.flatMap((result) => (result.kind === 'outcome' ? [result.outcome] : [])),
-        repository: listed,
-      },
-      unchanged: results.flatMap((result) => (result.kind === 'unchanged' ? [result.tag] : [])),
-      deferred: results.flatMap((result) => (result.kind === 'deferred' ? [result] : [])),
-    };
+    yield resultsOf(results, repository);
   }
 
   async #runTag(planned: PlannedTag, namespace: string, signal: AbortSignal): Promise<TagResult> {
@@ -160,3 +177,14 @@ export class Importer {
 type ResolvedOrFailed =
   | Omit<Extract<TagOutcome, { kind: 'resolved' }>, 'tag' | 'attempt'>
   | Omit<Extract<TagOutcome, { kind: 'failed' }>, 'tag' | 'attempt'>;
+
+function resultsOf(results: readonly TagResult[], repository: RepositoryOutcome | undefined): ImportResults {
+  return {
+    outcomes: {
+      tags: results.flatMap((result) => (result.kind === 'outcome' ? [result.outcome] : [])),
+      repository,
+    },
+    unchanged: results.flatMap((result) => (result.kind === 'unchanged' ? [result.tag] : [])),
+    deferred: results.flatMap((result) => (result.kind === 'deferred' ? [result] : [])),
+  };
+}

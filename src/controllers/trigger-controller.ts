@@ -1,17 +1,20 @@
-/** Sets the images of triggered workloads to what their tags stand for: one apply per workload, none when nothing changes. */
+/** Sets the images of triggered workloads to what their tags stand for: one patch per workload, none when nothing changes. */
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
+import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
 import { resolvePullSpec } from '../domain/tag-resolution.ts';
-import { type ImageMove, planTriggers, triggerSources } from '../domain/trigger-plan.ts';
+import { type ImageMove, planTriggers, type ResolveTag, triggerSources } from '../domain/trigger-plan.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Reconcile } from '../kube/controller.ts';
-import { isNotFound } from '../kube/errors.ts';
+import { isNotFound, isRefused } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { objectKey, type Store } from '../kube/store.ts';
+import type { WorkResult } from '../kube/work-queue.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { imagesApplyDocument, type WorkloadKind } from './workloads.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { imagesPatch, type WorkloadKind } from './workloads.ts';
 
 /** What the controller works with. */
 export interface TriggerControllerOptions {
@@ -23,6 +26,7 @@ export interface TriggerControllerOptions {
     { readonly kind: WorkloadKind; readonly store: Store<TriggeredWorkload> }
   >;
   readonly recorder: EventRecorder;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -30,11 +34,23 @@ export interface TriggerControllerOptions {
 /** Index of a workload store: `<namespace>/<stream>` of each trigger's source. */
 const byStream = 'by stream';
 
+/** Pauses before an image is put back that somebody else keeps changing; a quiet time of the longest one forgets it. */
+const contest: BackoffPolicy = { baseMs: 1_000, maxMs: 300_000 };
+
+/** What this process remembers of a workload; nothing of it has to survive. */
+interface WorkloadMemory {
+  readonly uid: string;
+  /** What was told, so that it is told once and not at every look. */
+  told: string;
+  /** The images that were set last, when, and how often in a row they had to be put back. */
+  set: { readonly images: string; readonly at: number; readonly rounds: number } | undefined;
+}
+
 /** A store for triggered workloads that can tell which ones follow a stream. */
 export function indexByStream(store: Store<TriggeredWorkload>): Store<TriggeredWorkload> {
   store.addIndex(
     byStream,
-    (workload) => new Set(triggerSources(workload).map((from) => `${from.namespace}/${from.stream}`)),
+    (workload) => new Set(triggerSources(workload).map((from) => objectKey(from.namespace, from.stream))),
   );
   return store;
 }
@@ -44,93 +60,127 @@ export function watchTriggers(
   { streams, workloads }: Pick<TriggerControllerOptions, 'streams' | 'workloads'>,
   enqueue: (key: string) => void,
 ): void {
-  for (const [kind, { store }] of workloads) {
-    store.onChange((key, after) => {
-      if (after !== undefined) enqueue(`${kind}/${key}`);
-    });
-  }
+  for (const [kind, { store }] of workloads) store.onChange((key) => enqueue(`${kind}/${key}`));
   streams.onChange((key, after, before) => {
-    if (jsonEqual(newestImages(after), newestImages(before))) return;
-    for (const [kind, { store }] of workloads) {
-      for (const workload of store.keysByIndex(byStream, key)) enqueue(`${kind}/${workload}`);
-    }
+    const followers = [...workloads].flatMap(([kind, { store }]) =>
+      [...store.keysByIndex(byStream, key)].map((workload) => `${kind}/${workload}`),
+    );
+    if (followers.length === 0 || jsonEqual(newestImages(after), newestImages(before))) return;
+    for (const follower of followers) enqueue(follower);
   });
 }
 
 /** The reconcile of triggered workloads. */
 export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
-  const { streams, workloads, recorder, log } = options;
-  /** Problems that were told already, per workload: one event for each, not one for each look. */
-  const told = new Map<string, readonly string[]>();
+  const { streams, workloads } = options;
+  const memories = new Map<string, WorkloadMemory>();
 
   return async (key, signal) => {
     const slash = key.indexOf('/');
     const entry = workloads.get(key.slice(0, slash));
     const workload = entry?.store.get(key.slice(slash + 1));
     if (entry === undefined || workload === undefined) {
-      told.delete(key);
+      memories.delete(key);
       return {};
     }
-    const plan = planTriggers(workload, ({ namespace, stream, tag }) => {
-      // Other namespaces are followed only by leave of their owner (design, sharing by RBAC); nobody asks for that yet.
-      if (namespace !== workload.namespace) return undefined;
-      return resolvePullSpec(streams.get(objectKey(namespace, stream)), tag);
-    });
-    const before = told.get(key) ?? [];
-    for (const problem of plan.problems.filter((text) => !before.includes(text))) {
-      log.warn(
-        { kind: workload.kind, object: objectKey(workload.namespace, workload.name), problem },
-        'invalid trigger',
-      );
-      recorder.record(workload, { type: 'Warning', reason: 'InvalidTrigger', message: problem });
-    }
-    if (plan.problems.length > 0) told.set(key, plan.problems);
-    else told.delete(key);
-    if (plan.moves.length > 0) await applyMoves(options, entry.kind, workload, { moves: plan.moves, signal });
-    return {};
+    const known = memories.get(key);
+    const memory = known?.uid === workload.uid ? known : { uid: workload.uid, told: '', set: undefined };
+    memories.set(key, memory);
+    const plan = planTriggers(workload, resolverFor(workload, streams));
+    tellProblems(options, workload, memory, plan.problems);
+    if (plan.moves.length === 0) return {};
+    return move(options, { kind: entry.kind, workload, memory }, plan.moves, signal);
   };
 }
 
-async function applyMoves(
-  { client, recorder, log, metrics }: TriggerControllerOptions,
-  kind: WorkloadKind,
+/** Other namespaces are followed only by leave of their owner (design, sharing by RBAC); nobody asks for that yet. */
+function resolverFor(workload: TriggeredWorkload, streams: Store<ImageStream>): ResolveTag {
+  return ({ namespace, stream, tag }) =>
+    namespace === workload.namespace
+      ? resolvePullSpec(streams.get(objectKey(namespace, stream)), tag)
+      : undefined;
+}
+
+function tellProblems(
+  { recorder, log }: TriggerControllerOptions,
   workload: TriggeredWorkload,
-  { moves, signal }: { moves: readonly ImageMove[]; signal: AbortSignal },
-): Promise<void> {
-  const images = new Map(moves.map((move) => [`${move.list}/${move.container}`, move.to]));
-  const document = imagesApplyDocument(workload, images);
+  memory: WorkloadMemory,
+  problems: readonly string[],
+): void {
+  const message = problems.join('; ');
+  if (message === memory.told) return;
+  memory.told = message;
+  if (message === '') return;
+  log.warn({ ...place(workload), problem: message.slice(0, 1_024) }, 'invalid trigger');
+  recorder.record(workload, { type: 'Warning', reason: 'InvalidTrigger', message });
+}
+
+interface MoveTarget {
+  readonly kind: WorkloadKind;
+  readonly workload: TriggeredWorkload;
+  readonly memory: WorkloadMemory;
+}
+
+/** Patches the images, unless they were set to the same ones just now and somebody changed them: then after a pause. */
+async function move(
+  options: TriggerControllerOptions,
+  { kind, workload, memory }: MoveTarget,
+  moves: readonly ImageMove[],
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const now = options.clock.now();
+  const images = new Map(moves.map(({ list, container, to }) => [`${list}/${container}`, to]));
+  const wanted = JSON.stringify([...images]);
+  const last = memory.set?.images === wanted && now - memory.set.at < contest.maxMs ? memory.set : undefined;
+  const pauseMs = last === undefined ? 0 : last.at + backoffMs(contest, last.rounds, workload.uid) - now;
+  // The first time it is put back at once, as a person's edit is.
+  if (last !== undefined && last.rounds > 1 && pauseMs > 0) return { requeueAfterMs: pauseMs };
   try {
-    await client.patch(kind.resource, workload, { type: 'apply', document }, signal);
+    const document = imagesPatch(workload, images);
+    await options.client.patch(kind.resource, workload, { type: 'strategic', document }, signal);
   } catch (error) {
-    if (isNotFound(error)) return;
+    if (isNotFound(error)) return {};
+    if (isRefused(error)) tellRefusal(options, workload, memory, error);
     throw error;
   }
-  for (const move of moves) {
-    const source = `${move.source.stream}:${move.source.tag}`;
-    log.info(
-      {
-        kind: workload.kind,
-        object: objectKey(workload.namespace, workload.name),
-        container: move.container,
-        from: move.from,
-        to: move.to,
-        source,
-      },
-      'image set',
-    );
-    metrics.moves.inc({ kind: workload.kind });
-    const was = move.from.trim() === '' ? '' : `, it was ${move.from}`;
-    recorder.record(workload, {
-      type: 'Normal',
-      reason: 'ImageUpdated',
-      message: `container ${move.container} now runs ${source}: ${move.to}${was}`,
-    });
-  }
+  memory.set = { images: wanted, at: now, rounds: (last?.rounds ?? 0) + 1 };
+  for (const made of moves) tellMove(options, workload, made);
+  return {};
+}
+
+function tellMove(
+  { recorder, log, metrics }: TriggerControllerOptions,
+  workload: TriggeredWorkload,
+  { container, from, to, source: { stream, tag } }: ImageMove,
+): void {
+  const source = `${stream}:${tag}`;
+  log.info({ ...place(workload), container, from, to, source }, 'image set');
+  metrics.moves.inc({ kind: workload.kind });
+  const was = from.trim() === '' ? '' : `, it was ${from}`;
+  const message = `container ${container} now runs ${source}: ${to}${was}`;
+  recorder.record(workload, { type: 'Normal', reason: 'ImageUpdated', message });
+}
+
+/** An admission rule or the schema says no: the owner of the workload has to know. */
+function tellRefusal(
+  { recorder }: TriggerControllerOptions,
+  workload: TriggeredWorkload,
+  memory: WorkloadMemory,
+  error: Error,
+): void {
+  const message = `the images of its triggers were not accepted: ${error.message}`;
+  if (message === memory.told) return;
+  memory.told = message;
+  recorder.record(workload, { type: 'Warning', reason: 'ImageUpdateRefused', message });
+}
+
+function place({ kind, namespace, name }: TriggeredWorkload): { kind: string; object: string } {
+  return { kind, object: objectKey(namespace, name) };
 }
 
 /** Per tag the image that consumers get: the part of a stream that triggers depend on. */
-function newestImages(stream: ImageStream | undefined): Readonly<Record<string, string | undefined>> {
-  return Object.fromEntries(
-    (stream?.status?.tags ?? []).map(({ tag }) => [tag, resolvePullSpec(stream, tag)]),
+function newestImages(stream: ImageStream | undefined): readonly (readonly [string, string | undefined])[] {
+  return (stream?.status?.tags ?? []).map(
+    ({ tag, items }) => [tag, items?.[0]?.dockerImageReference] as const,
   );
 }

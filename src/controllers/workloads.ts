@@ -1,5 +1,5 @@
 /** The kinds of workloads that triggers serve: where their pod spec is and what the operator keeps of an object. */
-import { fieldManager, triggersAnnotation } from '../api/annotations.ts';
+import { triggersAnnotation } from '../api/annotations.ts';
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resources.ts';
 import type { ContainerImage, ContainerList, TriggeredWorkload } from '../api/workload.ts';
@@ -42,34 +42,24 @@ export function keepTriggered(
     podSpecPath,
     containers: containersOf(podSpec, 'containers'),
     initContainers: containersOf(podSpec, 'initContainers'),
-    ownedImages: ownedImages(object, podSpecPath),
   };
 }
 
 /**
- * The document of a server-side apply that sets images and nothing else. It repeats the images that
- * the operator applied before: what an owner leaves out of its next apply, the server removes.
+ * The patch that sets images and nothing else, by `list/name` of their containers. With uid and resourceVersion in it the
+ * API server refuses it when the object is another one by now, so that a container which went meanwhile is not re-created.
  */
-export function imagesApplyDocument(
-  workload: TriggeredWorkload,
-  images: ReadonlyMap<string, string>,
-): JsonObject {
+export function imagesPatch(workload: TriggeredWorkload, images: ReadonlyMap<string, string>): JsonObject {
   const podSpec: Record<string, ContainerImage[]> = {};
-  for (const list of ['initContainers', 'containers'] as const) {
-    const entries: ContainerImage[] = [];
-    for (const { name, image } of workload[list]) {
-      const wanted =
-        images.get(`${list}/${name}`) ??
-        (workload.ownedImages.includes(`${list}/${name}`) ? image : undefined);
-      if (wanted !== undefined) entries.push({ name, image: wanted });
-    }
-    if (entries.length > 0) podSpec[list] = entries;
+  for (const [place, image] of images) {
+    const [list = '', name = ''] = place.split('/');
+    podSpec[list] = [...(podSpec[list] ?? []), { name, image }];
   }
   const nested = workload.podSpecPath
     .split('.')
     .reduceRight<JsonObject>((inner, name) => ({ [name]: inner }), podSpec);
-  const { apiVersion, kind, namespace, name, uid, resourceVersion } = workload;
-  return { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, ...nested };
+  const { uid, resourceVersion } = workload;
+  return { metadata: { uid, resourceVersion }, ...nested };
 }
 
 function containersOf(podSpec: unknown, list: ContainerList): readonly ContainerImage[] {
@@ -77,20 +67,4 @@ function containersOf(podSpec: unknown, list: ContainerList): readonly Container
     name: textOf(valueAt(container, ['name'])) ?? '',
     image: textOf(valueAt(container, ['image'])) ?? '',
   }));
-}
-
-/** Reads `metadata.managedFields`: the images that an apply of ours owns (server-side apply, field set v1). */
-function ownedImages(object: KubeObject, podSpecPath: string): readonly string[] {
-  const ours = arrayOf(object.metadata.managedFields).find(
-    (entry) => valueAt(entry, ['manager']) === fieldManager && valueAt(entry, ['operation']) === 'Apply',
-  );
-  const fieldPath = podSpecPath.split('.').map((name) => `f:${name}`);
-  const owned: string[] = [];
-  for (const list of ['initContainers', 'containers'] as const) {
-    for (const [key, value] of Object.entries(valueAt(ours, ['fieldsV1', ...fieldPath, `f:${list}`]) ?? {})) {
-      const name = /^k:\{"name":"(.+)"\}$/.exec(key)?.[1];
-      if (name !== undefined && valueAt(value, ['f:image']) !== undefined) owned.push(`${list}/${name}`);
-    }
-  }
-  return owned;
 }

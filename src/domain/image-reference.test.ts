@@ -140,6 +140,10 @@ describe('ugly pull specs', () => {
     { text: '-host.example/app', problem: 'invalid reference format' },
     { text: 'host:port/app', problem: 'invalid reference format' },
     { text: 'user@host/app', problem: 'invalid reference format' },
+    { text: 'localhost:99999/app', problem: 'invalid reference format' },
+    { text: '256.1.1.1/app', problem: 'invalid reference format' },
+    { text: '10.1/app', problem: 'invalid reference format' },
+    { text: '0127.0.0.1/app', problem: 'invalid reference format' },
   ])('$text: $problem', ({ text, problem }) => {
     expect(parseImageReference(text)).toEqual({ ok: false, problem });
   });

@@ -58,8 +58,7 @@ export function parseImageReference(text: string): ParsedReference {
     return { ok: false, problem: `repository name must not be more than ${maxNameLength} characters` };
   }
   const { registry, repository } = splitRegistry(name);
-  if (registry !== undefined && !hostPattern.test(registry))
-    return { ok: false, problem: 'invalid reference format' };
+  if (registry !== undefined && !isHost(registry)) return { ok: false, problem: 'invalid reference format' };
   if (repository === '') return { ok: false, problem: 'repository name must have at least one component' };
   if (!repositoryPattern.test(repository)) {
     const lowerCaseHelps = repositoryPattern.test(repository.toLowerCase());
@@ -98,6 +97,21 @@ export function registryHost(reference: ImageReference): string {
 export function repositoryPath(reference: ImageReference): string {
   if (isDockerHub(reference) && !reference.repository.includes('/')) return `library/${reference.repository}`;
   return reference.repository;
+}
+
+/** The grammar's host, and one that can exist: a port below 65536, and no dotted numbers that are no IPv4 address. */
+function isHost(text: string): boolean {
+  if (!hostPattern.test(text)) return false;
+  const [name = '', port] = text.split(':');
+  if (port !== undefined && (Number(port) > 65_535 || Number(port) === 0)) return false;
+  const lastLabel = name.slice(name.lastIndexOf('.') + 1);
+  // A name that ends in a number is an IPv4 address or nothing (WHATWG URL, host parsing).
+  return !/^\d+$/.test(lastLabel) || isIpv4(name);
+}
+
+function isIpv4(name: string): boolean {
+  const parts = name.split('.');
+  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256);
 }
 
 function isDockerHub(reference: ImageReference): boolean {

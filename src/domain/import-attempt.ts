@@ -56,6 +56,11 @@ export function sameSource(a: Partial<ImportAttempt>, b: Partial<ImportAttempt>)
   return jsonEqual(sourceOf(a), sourceOf(b));
 }
 
+/** True when two attempts answer the same wish: the same source, asked for by the same request. */
+export function sameRequest(a: Partial<ImportAttempt>, b: Partial<ImportAttempt>): boolean {
+  return sameSource(a, b) && a.requested === b.requested;
+}
+
 /** True when the stream still asks for what an attempt answered; an outcome of another attempt must not be written. */
 export function isCurrentAttempt(stream: ImageStream, tagName: string, attempt: ImportAttempt): boolean {
   const tag = sourcedTags(stream).find((candidate) => candidate.name === tagName);

@@ -94,5 +94,5 @@ export function cleanText(text: string, limit: number = maxRegistryText): string
   // Cut first: the text may be long, the rest of the work should not be.
   const bounded = text.slice(0, limit * 4);
   const oneLine = bounded.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
-  return truncate(oneLine.replace(/ {2,}/g, ' ').trim(), limit);
+  return truncate(oneLine.toWellFormed().replace(/ {2,}/g, ' ').trim(), limit);
 }

@@ -105,7 +105,7 @@ export function planImports(
 ): ImportPlan {
   const tags: PlannedTag[] = [];
   const repository = planRepository(stream, now);
-  let wakeAt = repository === undefined ? parseTime(stream.status?.repositoryImport?.retryAt) : undefined;
+  let wakeAt = repository === undefined ? repositoryRetry(stream) : undefined;
   for (const tag of sourcedTags(stream)) {
     const facts = gatherFacts(stream, tag, { now, settings, checks });
     const reason = importReason(facts);
@@ -286,6 +286,10 @@ function planRepository(stream: ImageStream, now: number): PlannedRepository | u
   return reason === undefined
     ? undefined
     : { reason, from, insecure, requested, target: repositoryTarget(from) };
+}
+
+function repositoryRetry({ spec, status }: ImageStream): number | undefined {
+  return spec?.dockerImageRepository ? parseTime(status?.repositoryImport?.retryAt) : undefined;
 }
 
 function repositoryReason(

@@ -179,7 +179,7 @@ describe('a failure', () => {
     },
   ])('$name', ({ failure, failures, atLeast, atMost }) => {
     const stream = streamOf([latest]);
-    const before = streamOf([latest], [{ tag: 'latest', lastImport: { failures } }]);
+    const before = streamOf([latest], [{ tag: 'latest', lastImport: { ...attemptOf(stream), failures } }]);
     const { status } = foldOutcomes(before, { tags: [failed(stream, failure)] }, now, settings);
     const wait = (parseTime(status.tags?.[0]?.lastImport?.retryAt) ?? 0) - now;
     expect(wait).toBeGreaterThanOrEqual(atLeast - 1_000);
@@ -194,6 +194,34 @@ describe('a failure', () => {
     expect(status.tags?.[0]?.lastImport).not.toHaveProperty('retryAt');
     expect(wakeOf({ ...stream, status })).toBeUndefined();
   });
+});
+
+it('counts the failures of another wish from one on', () => {
+  const stream = streamOf([latest]);
+  const before = streamOf(
+    [latest],
+    [{ tag: 'latest', lastImport: { from: { kind: 'DockerImage', name: 'r.example/old' }, failures: 9 } }],
+  );
+  const { status } = foldOutcomes(before, { tags: [failed(stream, notFound)] }, now, settings);
+  expect(status.tags?.[0]?.lastImport?.failures).toBe(1);
+});
+
+it('is not ready for a generation that it has not answered yet', () => {
+  const old = streamOf([latest]);
+  const imported = statusAfter(old, [resolved(old, 'a')]);
+  const edited: ImageStream = {
+    ...imported,
+    ...streamOf([dockerTag('latest', 'r.example/app:2')], undefined, { generation: 2 }),
+    status: imported.status ?? {},
+  };
+  expect(foldOutcomes(edited, { tags: [] }, later, settings).status.conditions).toMatchObject([
+    {
+      status: 'False',
+      reason: 'Importing',
+      observedGeneration: 2,
+      message: 'waiting for the import of latest',
+    },
+  ]);
 });
 
 describe('the rest of the status', () => {

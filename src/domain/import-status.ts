@@ -8,7 +8,13 @@ import type {
 } from '../api/generated/image-stream.ts';
 import { formatTime } from '../api/time.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
-import { type ImportAttempt, isCurrentAttempt, type LastImport, tagGeneration } from './import-attempt.ts';
+import {
+  type ImportAttempt,
+  isCurrentAttempt,
+  type LastImport,
+  sameRequest,
+  tagGeneration,
+} from './import-attempt.ts';
 import { describeFailure, type ImportFailure, isRetried } from './import-failure.ts';
 import type { PlannedRepository } from './import-plan.ts';
 import { readyConditions } from './ready-condition.ts';
@@ -78,8 +84,9 @@ export function foldOutcomes(
   const repositoryImport = foldRepository(stream, outcomes.repository, { now, settings });
   const tags = [...entries.values()].sort((a, b) => (a.tag < b.tag ? -1 : 1));
   const summary = summarizeTags(tags);
+  const { repositoryImport: _, ...kept } = stream.status ?? {};
   const status: ImageStreamStatus = {
-    ...stream.status,
+    ...kept,
     dockerImageRepository: stream.spec?.dockerImageRepository ?? '',
     observedGeneration: stream.metadata.generation ?? 0,
     ...(tags.length > 0 ? { tags } : {}),
@@ -110,18 +117,20 @@ function foldTag(
       image: outcome.image,
       generation: tagGeneration(stream, outcome.tag),
     };
-    const { items } = addTagEvent(before.items ?? [], event, context.settings.historyLimit);
+    const items = addTagEvent(before.items ?? [], event, context.settings.historyLimit);
     const digest = outcome.digest === undefined ? {} : { digest: outcome.digest };
     // A success clears the conditions, as in the reference: there is never an ImportSuccess of True.
     return { ...rest, items: [...items], lastImport: { ...attempted, ...digest } };
   }
   const { digest } = before.lastImport ?? {};
+  // Another wish has no failures yet.
+  const sameWish = sameRequest(before.lastImport ?? {}, outcome.attempt) ? before.lastImport : undefined;
   return {
     ...rest,
     conditions: failedCondition(stream, conditions, outcome, context.now),
     lastImport: {
       ...attempted,
-      ...failureCount(stream, outcome.tag, { before: before.lastImport, failure: outcome.failure }, context),
+      ...failureCount(stream, outcome.tag, { before: sameWish, failure: outcome.failure }, context),
       // The digest of the last success stays: a scheduled check goes on from it.
       ...(digest === undefined ? {} : { digest }),
     },
@@ -137,7 +146,8 @@ function foldRepository(
   context: FoldContext,
 ): RepositoryImport | undefined {
   const before = stream.status?.repositoryImport;
-  if (outcome === undefined || stream.spec?.dockerImageRepository !== outcome.planned.from) return before;
+  if (!stream.spec?.dockerImageRepository) return undefined;
+  if (outcome === undefined || stream.spec.dockerImageRepository !== outcome.planned.from) return before;
   const { from, insecure, requested } = outcome.planned;
   const attempted = {
     from,

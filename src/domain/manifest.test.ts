@@ -123,6 +123,14 @@ describe('manifests that are refused', () => {
       unsupported: false,
     },
     {
+      name: 'an index under the name of a manifest',
+      text: JSON.stringify({ mediaType: ociIndex, manifests: [amd64] }),
+      type: ociManifest,
+      problem:
+        'the registry calls the manifest application/vnd.oci.image.manifest.v1+json, the manifest itself',
+      unsupported: false,
+    },
+    {
       name: 'an index with layers',
       text: JSON.stringify({ manifests: [amd64], layers: [] }),
       type: ociIndex,

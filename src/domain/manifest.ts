@@ -67,6 +67,9 @@ export function parseManifest(text: string, contentType: string): Parsed<Manifes
   if (document === undefined) return invalid('the manifest is not a JSON object');
   const declared = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
   const mediaType = manifestType(document, declared);
+  if (isManifestType(declared) && mediaType !== declared) {
+    return invalid(`the registry calls the manifest ${declared}, the manifest itself ${cutType(mediaType)}`);
+  }
   switch (mediaType) {
     case 'application/vnd.oci.image.index.v1+json':
     case 'application/vnd.docker.distribution.manifest.list.v2+json':
@@ -116,11 +119,19 @@ function manifestType(document: JsonObject, declared: string): string {
   const own = textOf(document['mediaType']);
   if (own !== undefined) return own;
   // Old registries answer OCI documents without a mediaType as application/json; their shape tells them apart.
-  if ((manifestMediaTypes as readonly string[]).includes(declared)) return declared;
+  if (isManifestType(declared)) return declared;
   if (document['schemaVersion'] === 1) return 'application/vnd.docker.distribution.manifest.v1+json';
   if (Array.isArray(document['manifests'])) return 'application/vnd.oci.image.index.v1+json';
   if (document['config'] !== undefined) return 'application/vnd.oci.image.manifest.v1+json';
   return declared === '' ? 'unknown' : declared;
+}
+
+function isManifestType(text: string): boolean {
+  return (manifestMediaTypes as readonly string[]).includes(text);
+}
+
+function cutType(mediaType: string): string {
+  return JSON.stringify(mediaType.slice(0, 128));
 }
 
 function parseImage(document: JsonObject, mediaType: string): Parsed<Manifest> {
@@ -172,7 +183,7 @@ function unsupported(mediaType: string): Parsed<never> {
   const schema1 = mediaType.startsWith('application/vnd.docker.distribution.manifest.v1');
   const problem = schema1
     ? 'the manifest is of the obsolete Docker schema 1, which is not imported'
-    : `manifests of the type ${JSON.stringify(mediaType.slice(0, 128))} are not imported`;
+    : `manifests of the type ${cutType(mediaType)} are not imported`;
   return { ok: false, unsupported: true, problem };
 }
 

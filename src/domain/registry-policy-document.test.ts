@@ -215,7 +215,7 @@ describe('a fault', () => {
     },
     {
       document: { mirrors: [{ ...rule, mirrors: ['m.example.com:99999'] }] },
-      want: 'mirrors[0].mirrors[0]: "99999" is no port: a number from 1 to 65535',
+      want: 'mirrors[0].mirrors[0]: "m.example.com:99999" is no registry with an optional path: invalid reference format',
     },
     {
       document: { mirrors: [{ ...rule, mirrors: ['m.example.com', 'QUAY.IO:443'] }] },

@@ -196,7 +196,6 @@ describe('blocked registries', () => {
       from: 'quay.io:0443/a',
       want: 'forbidden: registry quay.io:0443 blocked',
     },
-    { blocked: '10.0.0.1', from: '10.1:5000/a', want: 'forbidden: registry 10.1:5000 blocked' },
     { blocked: 'reg.local:443', from: 'reg.local/a', want: 'forbidden: registry reg.local blocked' },
     { blocked: 'docker.io', from: 'nginx', want: 'forbidden: registry docker.io blocked' },
     {

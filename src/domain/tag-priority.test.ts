@@ -11,6 +11,6 @@ it.each([
   },
   { name: 'no version: by name', want: ['1', '1.2.3.4', '20260101', 'a', 'v', 'v1'] },
 ])('$name', ({ want }) => {
-  expect(byPriority([...want].reverse())).toEqual(want);
-  expect(byPriority([...want].sort())).toEqual(want);
+  expect(byPriority(want.toReversed())).toEqual(want);
+  expect(byPriority(want.toSorted())).toEqual(want);
 });

@@ -43,6 +43,8 @@ export interface TriggerPlace {
 
 /** Longest annotation that is parsed, in UTF-16 units. */
 const maxAnnotationLength = 65_536;
+/** A pod has containers by the dozen at most. */
+const maxTriggers = 100;
 
 /** Parses the annotation's text. Never throws. */
 export function parseTriggers(text: string, place: TriggerPlace): ParsedTriggers {
@@ -56,6 +58,7 @@ export function parseTriggers(text: string, place: TriggerPlace): ParsedTriggers
   }
   if (value === null) return { triggers: [], problems: [] };
   if (!Array.isArray(value)) return failed('the annotation is not a JSON array');
+  if (value.length > maxTriggers) return failed(`the annotation has more than ${maxTriggers} triggers`);
   const triggers: ObjectFieldTrigger[] = [];
   const problems: string[] = [];
   value.forEach((entry: unknown, i) => {

@@ -15,11 +15,11 @@ export interface ListPage<T> {
 }
 
 /** How a patch document is meant. */
-export type PatchType = 'merge' | 'apply';
+export type PatchType = 'merge' | 'strategic';
 
 const patchContentTypes: Readonly<Record<PatchType, string>> = {
   merge: 'application/merge-patch+json',
-  apply: 'application/apply-patch+yaml',
+  strategic: 'application/strategic-merge-patch+json',
 };
 
 /** Options of {@link KubeClient}. */
@@ -32,8 +32,8 @@ export interface KubeClientOptions {
 
 /** One call, with its waiting for a busy server, ends by this time. */
 const callMs = 60_000;
-/** A list page of 500 objects of the largest size that etcd takes would be 750 MB; real pages are a few. */
-const maxBodyBytes = 256 * 1024 * 1024;
+/** A page of 500 objects of the largest size that etcd takes would be 750 MB; a reflector asks for smaller ones then. */
+const maxBodyBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 /** 429 means that the server did nothing: asking again is safe for every method. */
 const maxBusyRetries = 8;
@@ -100,7 +100,7 @@ export class KubeClient {
 
   /**
    * Patches an object or its status. With `metadata.uid` and `metadata.resourceVersion` in the document
-   * the server answers 409 when the object is another one by now; an apply then never re-creates it.
+   * the server answers 409 when the object is another one by now.
    */
   async patch<T extends KubeObject>(
     resource: Resource<T>,
@@ -111,7 +111,7 @@ export class KubeClient {
     return this.#json<T>({
       method: 'PATCH',
       path: resourcePath(resource, place),
-      query: { fieldManager, ...(patch.type === 'apply' ? { force: 'true' } : {}) },
+      query: { fieldManager },
       body: JSON.stringify(patch.document),
       contentType: patchContentTypes[patch.type],
       signal,

@@ -16,9 +16,9 @@ export class UnsuitableClusterError extends Error {
  * cluster without them, on OpenShift (whose own API server serves the group), and when the API server cannot be reached.
  */
 export async function checkCluster(client: KubeClient, server: string, signal: AbortSignal): Promise<void> {
-  const serves = async (version: string): Promise<boolean> => {
+  const serves = async (path: string): Promise<boolean> => {
     try {
-      await client.getPath(`/apis/${imageGroup}/${version}`, signal);
+      await client.getPath(`/apis/${path}`, signal);
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
@@ -29,12 +29,14 @@ export async function checkCluster(client: KubeClient, server: string, signal: A
       );
     }
   };
-  if (await serves(storedVersion)) return;
-  if (await serves('v1')) {
+  const stored = await serves(`${imageGroup}/${storedVersion}`);
+  // Our definitions may have been applied there too, so they alone do not tell.
+  if ((await serves('config.openshift.io')) || (!stored && (await serves(`${imageGroup}/v1`)))) {
     throw new UnsuitableClusterError(
-      `${server} serves ${imageGroup}/v1 itself, without our custom resources: this is an OpenShift cluster, which has image streams of its own. The operator does not start here.`,
+      `${server} is an OpenShift cluster, which has image streams of its own. The operator does not start here.`,
     );
   }
+  if (stored) return;
   throw new UnsuitableClusterError(
     `${server} does not know ${imageGroup}. Install the custom resource definitions first: kubectl apply --server-side -f crds/`,
   );

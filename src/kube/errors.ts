@@ -40,6 +40,11 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 403;
 }
 
+/** The API server or an admission rule says no to this very request: the same one again will not do. */
+export function isRefused(error: unknown): error is KubeApiError {
+  return error instanceof KubeApiError && [400, 403, 413, 422].includes(error.status);
+}
+
 /** The watch position or list continuation is too old: list again. */
 export function isGone(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 410;

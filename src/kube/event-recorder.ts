@@ -61,9 +61,12 @@ export class EventRecorder {
       });
   }
 
-  /** Resolves when what was recorded until now has been sent. */
-  flush(): Promise<void> {
-    return this.#tail;
+  /** Resolves when what was recorded until now has been sent, or after `atMostMs`. */
+  async flush(atMostMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#clock.setTimer(atMostMs, resolve);
+    await Promise.race([this.#tail, promise]);
+    cancel();
   }
 
   async #send(target: EventTarget, text: EventText): Promise<void> {

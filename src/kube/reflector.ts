@@ -5,9 +5,10 @@
 import type { Logger } from 'pino';
 import { textOf, valueAt } from '../api/json.ts';
 import { type KubeObject, type Resource, resourcePath } from '../api/resources.ts';
-import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
+import { type BackoffPolicy, backoffMs, spread } from '../domain/backoff.ts';
+import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
-import type { KubeClient } from './client.ts';
+import type { KubeClient, ListPage } from './client.ts';
 import { isGone, KubeApiError } from './errors.ts';
 import { objectKey, type Store } from './store.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
@@ -31,7 +32,7 @@ export interface ReflectorOptions<T extends KubeObject, S> {
 const shortWatchMs = 5_000;
 /** Bookmarks come about every minute; a connection silent for longer than this is dead. */
 const silentWatchMs = 150_000;
-/** The server ends a watch after about this time; spread over replicas and kinds by the hash of the path. */
+/** The server ends a watch after about this time, spread over kinds by the hash of the path. */
 const watchSeconds = 300;
 const backoff: BackoffPolicy = { baseMs: 500, maxMs: 10_000 };
 
@@ -42,10 +43,12 @@ export class Reflector<T extends KubeObject, S> {
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
   #resourceVersion: string | undefined;
+  #pageSize: number;
 
   constructor(options: ReflectorOptions<T, S>) {
     this.#options = options;
     this.#path = resourcePath(options.resource, {});
+    this.#pageSize = options.pageSize ?? 500;
   }
 
   /** Resolves when the first list is in the store. */
@@ -63,10 +66,11 @@ export class Reflector<T extends KubeObject, S> {
     const { clock, log, onEvent } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      const startedAt = clock.now();
+      let watchedSince = Number.POSITIVE_INFINITY;
       let retryAfterMs = 0;
       try {
         if (this.#resourceVersion === undefined) await this.#list(signal);
+        watchedSince = clock.now();
         await this.#watch(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -76,19 +80,20 @@ export class Reflector<T extends KubeObject, S> {
         log.warn({ err: error, path: this.#path }, 'list and watch interrupted');
       }
       if (signal.aborted) return;
-      failures = clock.now() - startedAt < shortWatchMs ? failures + 1 : 0;
-      if (failures > 0)
-        await sleep(clock, Math.max(backoffMs(backoff, failures, this.#path), retryAfterMs), signal);
+      // Only a watch that lived for a while shows that all is well; a list that takes long to fail does not.
+      failures = clock.now() - watchedSince < shortWatchMs ? failures + 1 : 0;
+      const pause = failures === 0 ? 0 : backoffMs(backoff, failures, this.#path);
+      if (failures > 0 || retryAfterMs > 0) await sleep(clock, Math.max(pause, retryAfterMs), signal);
     }
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, resource, store, pageSize, onEvent } = this.#options;
+    const { store, onEvent } = this.#options;
     const seen = new Set<string>();
     let next: string | undefined;
     let resourceVersion: string;
     do {
-      const page = await client.listPage(resource, { limit: pageSize ?? 500, continue: next }, signal);
+      const page = await this.#page(next, signal);
       for (const object of page.items) seen.add(this.#put(object));
       next = page.metadata.continue;
       resourceVersion = page.metadata.resourceVersion;
@@ -98,6 +103,19 @@ export class Reflector<T extends KubeObject, S> {
     onEvent?.('list');
     this.#hasSynced = true;
     this.#synced.resolve();
+  }
+
+  /** Objects may be large, of any user's making: a page that is too long is asked for in smaller ones from then on. */
+  async #page(next: string | undefined, signal: AbortSignal): Promise<ListPage<T>> {
+    const { client, resource } = this.#options;
+    for (;;) {
+      try {
+        return await client.listPage(resource, { limit: this.#pageSize, continue: next }, signal);
+      } catch (error) {
+        if (!(error instanceof BodyTooLargeError) || this.#pageSize === 1) throw error;
+        this.#pageSize = Math.ceil(this.#pageSize / 4);
+      }
+    }
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -115,7 +133,7 @@ export class Reflector<T extends KubeObject, S> {
         watch: 'true',
         allowWatchBookmarks: 'true',
         resourceVersion: this.#resourceVersion ?? '',
-        timeoutSeconds: String(watchSeconds),
+        timeoutSeconds: String(Math.round(watchSeconds * (1 + spread(this.#path)))),
       };
       const response = await client.watch(this.#path, query, AbortSignal.any([signal, silence.signal]));
       onEvent?.('watch');

@@ -11,6 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { RegistryError } from './errors.ts';
 import { mayReceiveCredentials, parseRealm } from './realm-rules.ts';
+import { retryAfterMs } from './retry-after.ts';
 import { type FetchedToken, TokenStore } from './token-store.ts';
 import type { RegistryRequest, RegistryResponse, RegistryTransport } from './transport.ts';
 
@@ -160,10 +161,12 @@ function tokenError(
   host: string,
   credentials: { sent: boolean; had: boolean },
 ): RegistryError {
-  const { status } = response;
-  if (status === 429) return new RegistryError('too-many-requests', `the token server ${host} answered 429`);
+  const { status, headers } = response;
+  const wait = { retryAfterMs: retryAfterMs(headers) };
+  if (status === 429)
+    return new RegistryError('too-many-requests', `the token server ${host} answered 429`, wait);
   if (status !== 401 && status !== 403 && status !== 400) {
-    return new RegistryError('registry-error', `the token server ${host} answered ${status}`);
+    return new RegistryError('registry-error', `the token server ${host} answered ${status}`, wait);
   }
   if (credentials.sent)
     return new RegistryError('unauthorized', `the token server ${host} refused the credentials (${status})`);

@@ -8,12 +8,12 @@ export interface Challenge {
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const piece = new RegExp(
-  `\\s*,?\\s*(?:(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))|(${token}))`,
+  `[\\s,]*(?:(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))|(${token}))`,
   'gy',
 );
 
 /** Longest header that is read, in UTF-16 units. */
-const maxHeaderLength = 8_192;
+const maxHeaderLength = 2_048;
 
 /** All challenges of a header in their order; what follows a syntax error is left out. */
 export function parseChallenges(header: string): readonly Challenge[] {

@@ -7,6 +7,7 @@ import type { PullCredential } from '../domain/pull-credentials.ts';
 import type { Authenticator } from './authenticator.ts';
 import { RegistryError } from './errors.ts';
 import type { GateAnswer, HostGates } from './host-gate.ts';
+import { maxRetryAfterMs, retryAfterMs } from './retry-after.ts';
 import type { RegistryResponse } from './transport.ts';
 
 /** A manifest as it came: its digest is computed from these bytes. */
@@ -216,15 +217,4 @@ function nextPage({ headers, url }: RegistryResponse, root: string): string | un
     throw new RegistryError('registry-error', 'the next page of the tag list is not in the same repository');
   }
   return `${next.pathname.slice(root.length)}${next.search}`;
-}
-
-const maxRetryAfterMs = 3_600_000;
-
-/** `Retry-After` in seconds or as a date; at most an hour is believed. */
-function retryAfterMs(headers: Readonly<Record<string, string>>): number | undefined {
-  const value = headers['retry-after'];
-  if (value === undefined) return undefined;
-  const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), maxRetryAfterMs) : undefined;
 }

@@ -1,12 +1,17 @@
+import { execFile } from 'node:child_process';
 import type { RequestListener } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import { HttpListener } from '../../test/support/http-listener.ts';
 import { loopbackLookup, TransportProbe, tlsFixture } from '../../test/support/transport-probe.ts';
 import type { RegistryTransportOptions } from './transport.ts';
 
+const execute = promisify(execFile);
+const probeUrl = new URL('../../test/support/transport-probe.ts', import.meta.url).href;
 const ca = tlsFixture('ca');
 const otherCa = tlsFixture('other-ca');
 const key = tlsFixture('server-key');
@@ -139,6 +144,23 @@ describe('a registry with TLS', () => {
 });
 
 describe('an operator', () => {
+  it.each(['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])('trusts what %s names', async (variable) => {
+    const server = await listen('server');
+    const script = `
+      const { TransportProbe } = await import(${JSON.stringify(probeUrl)});
+      await using probe = new TransportProbe();
+      console.log(await probe.outcome({ host: '${server.host}', insecure: false }));`;
+    const { SSL_CERT_FILE: _, SSL_CERT_DIR: __, NODE_EXTRA_CA_CERTS: ___, ...env } = process.env;
+    const run = async (extra: Record<string, string>): Promise<string> => {
+      const options = { env: { ...env, ...extra } };
+      const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', script], options);
+      return stdout.trim();
+    };
+    const path = fileURLToPath(new URL('../../test/fixtures/tls/ca.pem', import.meta.url));
+    expect(await run({ [variable]: path })).toBe('200 hello');
+    expect(await run({})).toBe('certificate: unable to verify the first certificate');
+  });
+
   it('whose own bundle is broken does not start', () => {
     expect(() => newProbe({ ca: 'oops' })).toThrow('the CA bundle holds no certificate in PEM form');
   });
@@ -198,12 +220,14 @@ describe('an insecure registry', () => {
   });
 
   it('that answered is not asked in plain HTTP when its answer breaks off', async () => {
-    const server = await listen('server', (_request, response) => {
+    const tls = await listen('server', (_request, response) => {
       response.writeHead(200, { 'content-length': 10 });
       response.write('x', () => response.socket?.destroy());
     });
+    const server = await listenToBoth();
+    server.upgradeTo(tls);
     expect(await newProbe().outcome({ host: server.host })).toMatch(/^unreachable: /);
-    expect(server.requests).toHaveLength(1);
+    expect(server.handshakes()).toBe(1);
   });
 });
 

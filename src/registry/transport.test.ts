@@ -1,6 +1,7 @@
+import { getEventListeners } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { settle } from '../../test/support/fake-clock.ts';
+import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { HttpListener } from '../../test/support/http-listener.ts';
 import { loopbackLookup, TransportProbe } from '../../test/support/transport-probe.ts';
 import type { RegistryTransportOptions } from './transport.ts';
@@ -221,13 +222,29 @@ describe('a host', () => {
 
 describe('a connection', () => {
   it.each(['GET', 'HEAD'] as const)('serves many requests: %s', async (method) => {
-    const server = await listen((_request, response) => {
+    const connections = new Set<object>();
+    const server = await listen((request, response) => {
+      connections.add(request.socket);
       response.writeHead(200, { 'content-length': 5 }).end('hello');
     });
     const probe = newProbe();
     for (let i = 0; i < 20; i++) await probe.outcome({ host: server.host, method });
     // One is not yet idle when the next request comes.
-    expect(new Set(server.requests.map(({ socket }) => socket.remotePort)).size).toBeLessThanOrEqual(2);
+    expect(connections.size).toBeLessThanOrEqual(2);
+  });
+
+  it('leaves neither timers nor listeners behind', async () => {
+    const server = await listen((request, response) => {
+      if (request.url === '/broken') request.socket.destroy();
+      else response.end('hello');
+    });
+    const clock = new FakeClock();
+    const probe = newProbe({ clock });
+    const { signal } = new AbortController();
+    await probe.outcome({ host: server.host, signal });
+    await probe.outcome({ host: server.host, path: '/broken', signal });
+    expect(clock.pending).toEqual([]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('that the registry closed meanwhile is replaced', async () => {

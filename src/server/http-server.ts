@@ -16,16 +16,17 @@ export interface HealthServerOptions {
   readonly checks: readonly ReadyCheck[];
 }
 
+/** Node looks for overdue requests this seldom by default that idle connections could hold the port shut for half a minute. */
+const limits = { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
+
 /** Serves health and metrics over plain HTTP; GET and HEAD only. */
 export class HealthServer {
   readonly #server: Server;
 
   constructor({ metrics, checks }: HealthServerOptions) {
-    this.#server = createServer((request, response) => {
+    this.#server = createServer(limits, (request, response) => {
       answer(request, response, { metrics, checks }).catch(() => response.destroy());
     });
-    this.#server.requestTimeout = 10_000;
-    this.#server.headersTimeout = 10_000;
     this.#server.maxConnections = 100;
   }
 

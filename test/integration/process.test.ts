@@ -60,7 +60,13 @@ describe('a cluster that cannot be served', () => {
       name: 'that is OpenShift',
       served: ['/apis/image.openshift.io/v1'],
       message:
-        'this is an OpenShift cluster, which has image streams of its own. The operator does not start here.',
+        'is an OpenShift cluster, which has image streams of its own. The operator does not start here.',
+    },
+    {
+      name: 'that is OpenShift with our definitions',
+      served: ['/apis/image.openshift.io/v1', '/apis/image.openshift.io/v1crd', '/apis/config.openshift.io'],
+      message:
+        'is an OpenShift cluster, which has image streams of its own. The operator does not start here.',
     },
   ])('$name is refused, with what to do', async ({ served, message }) => {
     await using server = await HttpListener.start((request, response) => {

@@ -138,6 +138,48 @@ it('leaves paused triggers, workloads without triggers and images of a removed t
   }
 });
 
+it('lets a tool that applies from Git remove and rename containers that triggers had set', async () => {
+  const image = await scenario.push('latest', 'first');
+  await scenario.createStream('web', ['latest']);
+  const { namespace } = scenario;
+  const apply = async (names: readonly string[]): Promise<void> => {
+    const containers = Object.fromEntries(names.map((name) => [name, ' ']));
+    const annotations = triggers(...names.map((name) => trigger('web:latest', name)));
+    await cluster.kube.apply(
+      deployments,
+      deployment({ namespace, name: 'git', containers, annotations }),
+      'gitops',
+    );
+  };
+  await apply(['web', 'side']);
+  await scenario.containerHas('git', 'side', scenario.pinned(image.digest));
+  await apply(['app']);
+  const { spec } = await scenario.containerHas('git', 'app', scenario.pinned(image.digest));
+  expect(spec.template.spec.containers.map(({ name }) => name)).toEqual(['app']);
+});
+
+it('does not wear itself out against somebody who keeps putting an image back', async () => {
+  const image = await scenario.push('latest', 'first');
+  await scenario.createStream('web', ['latest']);
+  await scenario.createDeployment('web', { web: ' ' }, triggers(trigger('web:latest', 'web')));
+  const want = scenario.pinned(image.digest);
+  await scenario.containerHas('web', 'web', want);
+  const address = { namespace: scenario.namespace, name: 'web', patchType: 'json' as const };
+  const putBack = [
+    { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'example.test/mine:1' },
+  ];
+  const until = Date.now() + 2_000;
+  let rounds = 0;
+  while (Date.now() < until) {
+    const { spec } = await cluster.kube.patch(deployments, address, putBack);
+    if (spec.template.spec.containers[0]?.image !== want) rounds++;
+  }
+  const { metadata } = await scenario.containerHas('web', 'web', want);
+  expect(rounds).toBeGreaterThan(20);
+  // Each of the operator's own patches is a generation, and so is each of the other side's that follows one.
+  expect(metadata.generation).toBeLessThan(16);
+});
+
 it('does not follow a stream of another namespace', async () => {
   await using other = await Scenario.start(cluster);
   const image = await other.push('latest', 'secret');

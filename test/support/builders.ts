@@ -52,7 +52,6 @@ export function workloadOf(triggers: unknown, more: Partial<TriggeredWorkload> =
     podSpecPath: 'spec.template.spec',
     containers: [{ name: 'web', image: ' ' }],
     initContainers: [],
-    ownedImages: [],
     ...more,
   };
 }
