@@ -43,7 +43,9 @@ describe('connection pools', () => {
     expect(pools.get({ ...rules, verify: false, ca: undefined })).toBe(first[1]);
   });
 
-  it('are kept for the 32 CA bundles used last, and end when what is under way has ended', async () => {
+  it('are kept for the 32 CA bundles used last, and end when what is under way has ended', {
+    timeout: 20_000,
+  }, async () => {
     const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
     const server = await HttpListener.start((_request, response) => {
       void answered.then(() => response.end('hello'));

@@ -165,8 +165,8 @@ describe('an answer', () => {
     expect(await probe.outcome({ host })).toMatch(/^200 HTTP|^unreachable|^not-a-registry|^200 honest/);
   });
 
-  it('of four megabytes in chunks of one byte is read in seconds and in one piece', async () => {
-    const size = 4 * 1024 * 1024;
+  it('of a megabyte in chunks of one byte is read in one piece', async () => {
+    const size = 1024 ** 2;
     const { host } = await listen((socket) =>
       repeat(socket, '1\r\nx\r\n', `${ok}transfer-encoding: chunked\r\n\r\n`),
     );

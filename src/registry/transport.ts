@@ -10,6 +10,7 @@ import { lookup as systemLookup } from 'node:dns';
 import { type Dispatcher, request as sendRequest } from 'undici';
 import { readBounded, readPrefix } from '../runtime/bounded-body.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { LargeBodies } from '../runtime/large-bodies.ts';
 import type { AddressPolicy } from './address-guard.ts';
 import { ConnectionPools } from './connection-pools.ts';
 import { type LookupAll, refusalOfLiteral } from './connector.ts';
@@ -97,6 +98,9 @@ const maxRefusalBytes = 8 * 1024;
 /** Answers with a status of 1xx that may come before the real one. */
 const maxEarlyAnswers = 8;
 
+/** Long answers that are held at the same time; with 8 MiB each they make the most that registries can take. */
+const largeBodyPlaces = 8;
+
 /** Sends requests to any registry. */
 export class RegistryTransport {
   readonly #timeouts: RegistryTimeouts;
@@ -106,6 +110,7 @@ export class RegistryTransport {
   readonly #clock: Clock;
   readonly #pools: ConnectionPools;
   readonly #plainHosts: PlainHosts;
+  readonly #largeBodies = new LargeBodies(largeBodyPlaces);
 
   /** Throws an Error when the operator's CA bundle cannot be read. */
   constructor(options: RegistryTransportOptions) {
@@ -204,7 +209,7 @@ export class RegistryTransport {
       response = await this.#dispatch(url, headers, exchange);
     }
     exchange.answered = true;
-    return readResponse(url, response, exchange);
+    return readResponse(url, response, exchange, this.#largeBodies);
   }
 
   #dispatch(
@@ -313,7 +318,8 @@ function withoutCredentials(headers: Readonly<Record<string, string>>): Record<s
 async function readResponse(
   url: URL,
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
-  { method, maxBytes }: Exchange,
+  { method, maxBytes, end: { signal } }: Exchange,
+  places: LargeBodies,
 ): Promise<RegistryResponse> {
   const flat = flattenHeaders(headers);
   const encoding = flat['content-encoding'] ?? 'identity';
@@ -335,7 +341,7 @@ async function readResponse(
   if (method !== 'HEAD' && Number(flat['content-length'] ?? 0) > maxBytes) {
     return refuse(new RegistryError('too-large', `the answer is longer than ${maxBytes} bytes`));
   }
-  return { ...answer, body: await readBounded(body, maxBytes) };
+  return { ...answer, body: await readBounded(body, maxBytes, { places, signal }) };
 }
 
 function flattenHeaders(headers: Dispatcher.ResponseData['headers']): Record<string, string> {

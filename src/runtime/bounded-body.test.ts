@@ -1,56 +1,76 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { BodyTooLargeError, type ByteStream, readBounded, readPrefix } from './bounded-body.ts';
+import { settle } from '../../test/support/fake-clock.ts';
+import { BodyTooLargeError, readBounded, readPrefix } from './bounded-body.ts';
+import { LargeBodies, smallBodyBytes } from './large-bodies.ts';
 
-/** A body of these chunks that tells how many were taken and whether the rest was dropped. */
-function bodyOf(chunks: Iterable<string>): ByteStream & { taken: number; dropped: boolean } {
-  return {
-    taken: 0,
-    dropped: false,
-    destroy() {
-      this.dropped = true;
-    },
-    async *[Symbol.asyncIterator]() {
-      for (const chunk of chunks) {
-        this.taken++;
-        yield Buffer.from(chunk);
-      }
-    },
-  };
+function body(...chunks: readonly string[]): Readable {
+  return Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
 }
 
 describe('a bounded body', () => {
   it.each([
-    { name: 'nothing', chunks: [], want: '' },
-    { name: 'one chunk', chunks: ['abc'], want: 'abc' },
-    { name: 'several chunks, to the last byte allowed', chunks: ['ab', '', 'cd', 'e'], want: 'abcde' },
-  ])('is read whole: $name', async ({ chunks, want }) => {
-    const body = bodyOf(chunks);
-    expect((await readBounded(body, 5)).toString()).toBe(want);
-    expect(body.dropped).toBe(false);
+    { name: 'empty', chunks: [], limit: 3, want: '' },
+    { name: 'shorter than its limit', chunks: ['a', 'b'], limit: 3, want: 'ab' },
+    { name: 'as long as its limit', chunks: ['a', 'bc'], limit: 3, want: 'abc' },
+  ])('that is $name is read', async ({ chunks, limit, want }) => {
+    expect((await readBounded(body(...chunks), limit)).toString()).toBe(want);
   });
 
-  it('is dropped at the first byte too many', async () => {
-    const body = bodyOf(['abc', 'def', 'ghi']);
-    await expect(readBounded(body, 5)).rejects.toThrow(new BodyTooLargeError(5));
-    expect(body).toMatchObject({ taken: 2, dropped: true });
+  it('that is longer is dropped', async () => {
+    const stream = body('ab', 'cd');
+    await expect(readBounded(stream, 3)).rejects.toThrow(BodyTooLargeError);
+    expect(stream.destroyed).toBe(true);
   });
 
-  it('gives its beginning where that is enough', async () => {
-    const body = bodyOf(['abc', 'def', 'ghi']);
-    expect((await readPrefix(body, 5)).toString()).toBe('abcde');
-    expect(body).toMatchObject({ taken: 2, dropped: true });
+  it('may be cut instead', async () => {
+    expect((await readPrefix(body('ab', 'cd'), 3)).toString()).toBe('abc');
+  });
+});
+
+describe('long bodies', () => {
+  const { signal } = new AbortController();
+  const chunk = Buffer.alloc(smallBodyBytes / 2 + 1);
+
+  it('wait for a place before more of them is read, short ones do not', async () => {
+    const places = new LargeBodies(1);
+    const giveBack = await places.take(signal);
+    const long = new Readable({ read: () => undefined });
+    let done = false;
+    const reading = readBounded(long, 10 * smallBodyBytes, { places, signal }).then((bytes) => {
+      done = true;
+      return bytes;
+    });
+    for (let i = 0; i < 4; i++) long.push(chunk);
+    long.push(null);
+    await settle();
+    expect(done).toBe(false);
+    expect((await readBounded(body('short'), 10, { places, signal })).toString()).toBe('short');
+    giveBack();
+    expect((await reading).length).toBe(4 * chunk.length);
+    // The place came back.
+    (await places.take(signal))();
   });
 
-  it('is held in one piece, however small its chunks are', async () => {
-    const size = 1024 ** 2;
-    let heapAtEnd = 0;
-    function* drip(): Generator<string> {
-      for (let sent = 0; sent < size; sent++) yield 'x';
-      heapAtEnd = process.memoryUsage().heapUsed;
-    }
-    const heapBefore = process.memoryUsage().heapUsed;
-    expect(await readBounded(bodyOf(drip()), size)).toHaveLength(size);
-    // A list of a million chunks takes more than 100 MB.
-    expect(heapAtEnd - heapBefore).toBeLessThan(64 * size);
+  it('give their place back when they fail', async () => {
+    const places = new LargeBodies(1);
+    const broken = new Readable({ read: () => undefined });
+    const reading = readBounded(broken, 10 * smallBodyBytes, { places, signal });
+    for (let i = 0; i < 3; i++) broken.push(chunk);
+    await settle();
+    broken.destroy(new Error('cut off'));
+    await expect(reading).rejects.toThrow('cut off');
+    (await places.take(signal))();
+  });
+
+  it('wait no longer than their request', async () => {
+    const places = new LargeBodies(1);
+    const giveBack = await places.take(signal);
+    const abort = new AbortController();
+    const waiting = places.take(abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    giveBack();
+    (await places.take(signal))();
   });
 });

@@ -1,5 +1,7 @@
 /** Reading answers without trusting their length. */
 
+import { type LargeBodies, smallBodyBytes } from './large-bodies.ts';
+
 /** Thrown when a body has more bytes than allowed; the rest of it is not read. */
 export class BodyTooLargeError extends Error {
   readonly limit: number;
@@ -11,14 +13,23 @@ export class BodyTooLargeError extends Error {
   }
 }
 
+/** Where a long body gets its place, and until when it may wait for one. */
+export interface LargeBodyLeave {
+  readonly places: LargeBodies;
+  readonly signal: AbortSignal;
+}
+
 /** A body as undici gives it: bytes, and a way to drop the connection. */
 export interface ByteStream extends AsyncIterable<Uint8Array> {
   destroy(): unknown;
 }
 
-/** All bytes of a body of at most `limit` bytes. Throws {@link BodyTooLargeError} and drops the connection beyond that. */
-export async function readBounded(body: ByteStream, limit: number): Promise<Buffer> {
-  const { bytes, complete } = await readUpTo(body, limit);
+/**
+ * All bytes of a body of at most `limit` bytes. Throws {@link BodyTooLargeError} and drops the connection beyond that. With
+ * a `leave` a long body waits for a place, with its connection, before more of it is read.
+ */
+export async function readBounded(body: ByteStream, limit: number, leave?: LargeBodyLeave): Promise<Buffer> {
+  const { bytes, complete } = await readUpTo(body, limit, leave);
   if (!complete) throw new BodyTooLargeError(limit);
   return bytes;
 }
@@ -32,13 +43,34 @@ export async function readPrefix(body: ByteStream, limit: number): Promise<Buffe
 /**
  * One buffer that grows, and no list of chunks: a body in chunks of one byte would need a hundred times its size.
  */
-async function readUpTo(body: ByteStream, limit: number): Promise<{ bytes: Buffer; complete: boolean }> {
+async function readUpTo(
+  body: ByteStream,
+  limit: number,
+  leave?: LargeBodyLeave,
+): Promise<{ bytes: Buffer; complete: boolean }> {
+  let giveBack: (() => void) | undefined;
+  const makeRoom = async (length: number): Promise<void> => {
+    if (length > smallBodyBytes) giveBack ??= await leave?.places.take(leave.signal);
+  };
+  try {
+    return await readWithin(body, limit, makeRoom);
+  } finally {
+    giveBack?.();
+  }
+}
+
+async function readWithin(
+  body: ByteStream,
+  limit: number,
+  makeRoom: (length: number) => Promise<void>,
+): Promise<{ bytes: Buffer; complete: boolean }> {
   let bytes = Buffer.alloc(0);
   let length = 0;
   for await (const chunk of body) {
     const fitting = chunk.subarray(0, limit - length);
     const wanted = length + fitting.length;
     if (wanted > bytes.length) {
+      await makeRoom(wanted);
       const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(2 * bytes.length, wanted)));
       larger.set(bytes.subarray(0, length));
       bytes = larger;
