@@ -1,10 +1,8 @@
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { load, loadAll } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 
-import * as annotations from '../src/api/annotations.ts';
 import type { ImageStream } from '../src/api/generated/image-stream.ts';
 import { type KubeObject, storedVersion } from '../src/api/resources.ts';
 import { settings } from '../src/config.ts';
@@ -13,8 +11,7 @@ import { parseImageReference } from '../src/domain/image-reference.ts';
 import { describeFailure, type ImportFailureCode, isRetried } from '../src/domain/import-failure.ts';
 import { planTriggers } from '../src/domain/trigger-plan.ts';
 import { Metrics } from '../src/observability/metrics.ts';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
+import { matches, read, root, sourceFiles, table } from './support/documents.ts';
 
 /** Texts of all documents by their path in the repository. */
 const documents: ReadonlyMap<string, string> = new Map(
@@ -34,11 +31,19 @@ describe('the documents', () => {
         'README.md',
         'docs/adr/README.md',
         'docs/architecture.md',
+        'docs/benchmarks.md',
         'docs/concepts.md',
+        'docs/how-to/behind-a-proxy.md',
+        'docs/how-to/private-registry.md',
+        'docs/how-to/push-notifications.md',
+        'docs/how-to/scheduled-imports.md',
+        'docs/how-to/whole-repositories.md',
         'docs/reference/annotations.md',
         'docs/reference/conditions.md',
         'docs/reference/events.md',
         'docs/reference/metrics.md',
+        'docs/reference/registry-policy.md',
+        'docs/reference/security.md',
         'docs/troubleshooting.md',
       ]),
     );
@@ -77,7 +82,7 @@ describe('README.md', () => {
     const rows = Object.values(settings).map(({ flag, env, fallback, help }) => [
       `\`--${flag}\``,
       `\`${env}\``,
-      fallback === undefined ? '' : `\`${fallback}\``,
+      fallback ? `\`${fallback}\`` : '',
       help,
     ]);
     expect(table('README.md', ['Flag', 'Environment', 'Default', 'Meaning'])).toEqual(rows);
@@ -134,19 +139,20 @@ describe('docs/reference/events.md', () => {
 
 describe('docs/reference/annotations.md', () => {
   it('has every annotation', () => {
-    const keys = Object.entries(annotations)
-      .filter(([name]) => name.endsWith('Annotation'))
-      .map(([, key]) => `\`${key}\``);
+    const keys = sourceFiles('src/**/*.ts')
+      .flatMap((file) => matches(read(file), /^(?:export )?const \w+Annotation = '([^']+)';$/gm))
+      .map((key) => `\`${key}\``);
     const rows = table('docs/reference/annotations.md', ['Annotation', 'On', 'Meaning']);
-    expect(new Set(rows.map(([key]) => key))).toEqual(new Set(keys));
+    expect(rows.map(([key]) => key).toSorted()).toEqual(keys.toSorted());
   });
 });
 
 describe('docs/troubleshooting.md', () => {
-  /** Words of others: of Node.js, and codes that a registry sends. */
+  /** Words of others: of Node.js and undici, and codes that a registry sends. */
   const foreign = new Set([
     '`EADDRINUSE`',
     '`ENOENT`',
+    '`Proxy response`',
     '`certificate has expired`',
     '`connect ECONNREFUSED`',
     '`denied:`',
@@ -154,6 +160,7 @@ describe('docs/troubleshooting.md', () => {
     '`self-signed certificate`',
     '`toomanyrequests:`',
     '`unable to get local issuer certificate`',
+    '`unable to verify the first certificate`',
   ]);
 
   it('quotes only messages that the operator has', () => {
@@ -197,7 +204,7 @@ describe('docs/adr', () => {
   );
 
   it('has every decision that the sources refer to', () => {
-    const named = globSync('{src,test,scripts,demo}/**/*.ts', { cwd: root }).flatMap((path) =>
+    const named = globSync('{src,test,scripts,demo,bench}/**/*.ts', { cwd: root }).flatMap((path) =>
       matches(read(path), /\bADR (\d{4})\b/g),
     );
     const present = decisions.map((path) => basename(path).slice(0, 4));
@@ -295,23 +302,6 @@ function importFailureCodes(): readonly ImportFailureCode[] {
   return matches(union, /'([a-z-]+)'/g) as ImportFailureCode[];
 }
 
-/** The rows of the table of a document that has this header; cells without the blanks around them. */
-function table(path: string, header: readonly string[]): string[][] {
-  const lines = read(path).split('\n');
-  const start = lines.findIndex((line) => cellsOf(line).join('|') === header.join('|'));
-  if (start < 0) throw new Error(`${path} has no table with the columns ${header.join(', ')}.`);
-  const end = lines.findIndex((line, i) => i > start && !line.startsWith('|'));
-  return lines.slice(start + 2, end < 0 ? undefined : end).map(cellsOf);
-}
-
-function cellsOf(line: string): string[] {
-  if (!line.startsWith('|')) return [];
-  return line
-    .slice(1, line.lastIndexOf('|'))
-    .split('|')
-    .map((cell) => cell.trim());
-}
-
 /** Targets of links and pictures, without those to other hosts. */
 function linksOf(text: string): string[] {
   return matches(withoutCode(text), /\]\(([^)\s]+)\)/g).filter((target) => !/^[a-z]+:/.test(target));
@@ -376,18 +366,4 @@ function npmScriptsNamedIn(text: string): string[] {
 
 function withoutCode(text: string): string {
   return text.replace(/^ *```[\s\S]*?^ *```$/gm, '');
-}
-
-/** Paths of the sources that a pattern finds; without tests. */
-function sourceFiles(pattern: string): string[] {
-  return globSync(pattern, { cwd: root }).filter((path) => !path.endsWith('.test.ts'));
-}
-
-/** The first group of every match. */
-function matches(text: string, pattern: RegExp): string[] {
-  return [...text.matchAll(pattern)].map(([, group]) => group ?? '');
-}
-
-function read(path: string): string {
-  return readFileSync(join(root, path), 'utf8');
 }

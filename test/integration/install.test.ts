@@ -12,14 +12,7 @@ import { createNamespace, type SharedCluster, sharedCluster } from '../support/f
 import { KubeClient } from '../support/kube-client.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { defaultInstall, refusedRequests, requestOperatorCredentials } from '../support/operator-rights.ts';
-import {
-  imageStream,
-  imageStreams,
-  imageStreamTags,
-  images,
-  type KubeObject,
-  resource,
-} from '../support/resources.ts';
+import { imageStream, imageStreams, type KubeObject, resource } from '../support/resources.ts';
 
 const operatorInstall = fileURLToPath(new URL('../../config/operator/', import.meta.url));
 const buildScript = fileURLToPath(new URL('../../scripts/build.ts', import.meta.url));
