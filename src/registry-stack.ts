@@ -15,6 +15,7 @@ import { PolicyFile } from './registry/policy-file.ts';
 import type { ProxySettings } from './registry/proxy.ts';
 import { SharedProbes } from './registry/shared-probes.ts';
 import { RegistryTransport } from './registry/transport.ts';
+import { parseCaBundle } from './registry/trust-roots.ts';
 import type { Clock } from './runtime/clock.ts';
 
 /** What the stack is made of. */
@@ -75,13 +76,15 @@ export async function createRegistryStack(parts: RegistryStackParts): Promise<Re
 }
 
 async function readBundle(path: string): Promise<string> {
-  const pem = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(
-      `The file ${path} (--registry-ca) cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  });
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new Error(`The file ${path} (--registry-ca) holds no certificate in PEM form.`);
+  const unusable = (error: unknown): never => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`The file ${path} (--registry-ca) cannot be used: ${reason}`);
+  };
+  const pem = await readFile(path, 'utf8').catch(unusable);
+  try {
+    parseCaBundle(pem);
+  } catch (error) {
+    unusable(error);
   }
   return pem;
 }
