@@ -24,4 +24,6 @@ EXPOSE 8080
 # The heap follows the container's memory limit, and leaves the rest to buffers and code; a small young generation is
 # collected more often and keeps the resident memory low. For stack traces that name the sources, at the price of 30 MB:
 # NODE_OPTIONS=--enable-source-maps
+# Look-ups of dead names take a thread each for a while; four would make the others wait.
+ENV UV_THREADPOOL_SIZE=16
 ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=2", "--max-old-space-size-percentage=70", "/app/main.mjs"]

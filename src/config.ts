@@ -247,7 +247,7 @@ export function parseInvocation(
 /** What `--help` prints. */
 export function helpText(): string {
   const lines = Object.values(settings).map(({ flag, env, fallback, help }) => {
-    const given = fallback === undefined ? '' : ` (default ${fallback})`;
+    const given = fallback === undefined || fallback === '' ? '' : ` (default ${fallback})`;
     return `  --${flag} VALUE\n      ${help}${given}\n      environment: ${env}`;
   });
   return `imagestream-operator: OpenShift's image streams on any Kubernetes

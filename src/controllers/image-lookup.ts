@@ -122,6 +122,7 @@ export class ImageLookup {
     try {
       return await work({ ...repository, credential });
     } catch (error) {
+      if (isCertificateFailure(error)) throw withNotes(error, access.keychain.problems);
       if (!isRefusal(error)) throw error;
       if (credential === undefined)
         throw withNotes(error, [...noAccount(reference), ...access.keychain.problems]);
@@ -197,6 +198,10 @@ function parsedValue<T>(parsed: Parsed<T>): T {
 
 function isRefusal(error: unknown): error is RegistryError {
   return error instanceof RegistryError && (error.code === 'unauthorized' || error.code === 'denied');
+}
+
+function isCertificateFailure(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.code === 'certificate';
 }
 
 function noAccount(reference: ImageReference): readonly string[] {

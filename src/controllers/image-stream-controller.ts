@@ -225,9 +225,11 @@ function tellTransitions(
         recorder.record(target, { type: 'Normal', reason: 'TagMoved', message });
         break;
       }
-      case 'failed': {
+      case 'failed':
+      case 'listing failed': {
         log.warn(fields, 'import failed');
-        const message = `tag ${transition.tag}: ${transition.message}`;
+        const place = transition.kind === 'failed' ? `tag ${transition.tag}` : 'spec.dockerImageRepository';
+        const message = `${place}: ${transition.message}`;
         recorder.record(target, { type: 'Warning', reason: 'ImportFailed', message });
         break;
       }

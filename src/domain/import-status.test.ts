@@ -285,7 +285,13 @@ describe('a listed repository', () => {
       status: foldOutcomes(stream, { tags: [], repository: listed }, now, settings).status,
     };
     const failedListing = { planned, kind: 'failed' as const, failure: notFound };
-    const { status } = foldOutcomes(before, { tags: [], repository: failedListing }, later, settings);
+    const { status, transitions } = foldOutcomes(
+      before,
+      { tags: [], repository: failedListing },
+      later,
+      settings,
+    );
+    expect(transitions).toMatchObject([{ kind: 'listing failed', reason: 'NotFound' }]);
     expect(status.repositoryImport).toMatchObject({ tags: ['latest', '1'], failures: 1, reason: 'NotFound' });
     expect(wakeOf({ ...before, status })).toBeGreaterThan(now);
     expect(status.conditions).toMatchObject([

@@ -82,6 +82,7 @@ export function foldOutcomes(
     transitions.push(...transitionsOf(before, after));
   }
   const repositoryImport = foldRepository(stream, outcomes.repository, { now, settings });
+  transitions.push(...listingFailure(stream.status?.repositoryImport, repositoryImport));
   const tags = [...entries.values()].sort((a, b) => (a.tag < b.tag ? -1 : 1));
   const summary = summarizeTags(tags);
   const { repositoryImport: _, ...kept } = stream.status ?? {};
@@ -166,6 +167,14 @@ function foldRepository(
     ...failureCount(stream, '', { before, failure: outcome.failure }, context),
     ...describeFailure(outcome.failure, from),
   };
+}
+
+function listingFailure(
+  before: RepositoryImport | undefined,
+  after: RepositoryImport | undefined,
+): readonly TagTransition[] {
+  if (after?.message === undefined || after.message === before?.message) return [];
+  return [{ kind: 'listing failed', reason: after.reason ?? '', message: after.message }];
 }
 
 /** One failure more, and when to try again: not at all where only an edit helps. */

@@ -6,7 +6,9 @@ import { jsonEqual } from './json-difference.ts';
 export type TagTransition =
   | { readonly kind: 'moved'; readonly tag: string; readonly from: string | undefined; readonly to: string }
   | { readonly kind: 'failed'; readonly tag: string; readonly reason: string; readonly message: string }
-  | { readonly kind: 'recovered'; readonly tag: string };
+  | { readonly kind: 'recovered'; readonly tag: string }
+  /** The repository behind the stream cannot be listed. */
+  | { readonly kind: 'listing failed'; readonly reason: string; readonly message: string };
 
 /** The changes from one status of a tag to the next; a failure that stays the same is none. */
 export function transitionsOf(before: NamedTagEventList, after: NamedTagEventList): readonly TagTransition[] {

@@ -160,6 +160,18 @@ describe('credentials', () => {
     }
   });
 
+  it('that stayed away are named when an anonymous token does not do', async () => {
+    const tokens = await listen((_request, response) => response.end('{"token":"anonymous"}'));
+    const realm = tokens.url.replace('127.0.0.1', 'localhost');
+    const server = await registry('Bearer alices', () => `Bearer realm="${realm}/token"`);
+    const asking = newAuthenticator().send(ask(server.host.replace('127.0.0.1', 'localhost'), alice));
+    expect((await asking).status).toBe(401);
+    const foreign = await registry('Bearer alices', () => `Bearer realm="${tokens.url}/token"`);
+    await expect(
+      newAuthenticator().send(ask(foreign.host.replace('127.0.0.1', 'localhost'), alice)),
+    ).rejects.toThrow();
+  });
+
   it('are refused by the token server: it says so', async () => {
     const tokens = await listen((_request, response) =>
       response.writeHead(401).end('{"details":"alice who?"}'),

@@ -65,7 +65,13 @@ export class Authenticator {
     const answer = this.#answerTo(challenges, options);
     if (answer === undefined) return first;
     // Somebody else's question may have got a header meanwhile.
-    return this.#send(options, this.#headers.get(key) ?? (await this.#headers.fetch(key, answer)));
+    const second = await this.#send(
+      options,
+      this.#headers.get(key) ?? (await this.#headers.fetch(key, answer)),
+    );
+    const withheld = second.status === 401 ? this.#withheldFrom(challenges, options) : undefined;
+    if (withheld !== undefined) throw withheldError(withheld);
+    return second;
   }
 
   #send(options: RepositoryRequest, authorization: string | undefined): Promise<RegistryResponse> {
@@ -88,6 +94,18 @@ export class Authenticator {
     const basic = challenges.some(({ scheme }) => scheme === 'basic');
     if (!basic || credential?.kind !== 'password') return undefined;
     return async () => ({ token: basicHeader(credential), lifetimeMs: basicLifetimeMs });
+  }
+
+  /** The token server that did not get the credentials there are; undefined when it got them, or there are none. */
+  #withheldFrom(
+    challenges: readonly Challenge[],
+    { credential, host, insecure }: RepositoryRequest,
+  ): string | undefined {
+    const realm = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters['realm'];
+    if (credential === undefined || credential.credential.kind === 'registry-token' || realm === undefined)
+      return undefined;
+    const url = parseRealm(realm, insecure);
+    return mayReceiveCredentials(url, host, this.#trustedRealms) ? undefined : url.host;
   }
 
   async #fetchToken({ parameters }: Challenge, options: RepositoryRequest): Promise<FetchedToken> {
@@ -172,6 +190,10 @@ function tokenError(
     return new RegistryError('unauthorized', `the token server ${host} refused the credentials (${status})`);
   if (!credentials.had)
     return new RegistryError('unauthorized', `the token server ${host} answered ${status}`);
+  return withheldError(host);
+}
+
+function withheldError(host: string): RegistryError {
   return new RegistryError(
     'unauthorized',
     `the credentials were not sent to the token server ${host}, which is not of the registry's domain`,
