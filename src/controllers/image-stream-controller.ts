@@ -7,6 +7,7 @@ import {
   type ImportPlan,
   type ImportSettings,
   nextLook,
+  nextLookAfterChecks,
   planImports,
 } from '../domain/import-plan.ts';
 import { type FoldSettings, foldOutcomes, type ImportOutcomes } from '../domain/import-status.ts';
@@ -17,6 +18,7 @@ import type { Reconcile } from '../kube/controller.ts';
 import { isConflict, isNotFound, isRefused, KubeApiError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { Store } from '../kube/store.ts';
+import type { WorkResult } from '../kube/work-queue.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CheckMemory } from './check-memory.ts';
@@ -56,7 +58,7 @@ interface StreamMemory {
 
 /** The reconcile of ImageStreams. */
 export function imageStreamReconcile(options: ImageStreamControllerOptions): Reconcile {
-  const { streams, importer, checks, clock, settings } = options;
+  const { streams, checks } = options;
   const memories = new Map<string, StreamMemory>();
 
   return async (key, signal) => {
@@ -76,20 +78,47 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
     if (memory.unwritten !== undefined)
       current = await write(options, memory, { stream, outcomes: memory.unwritten }, signal);
     if (current === undefined) return {};
-    const begun = checks.begin();
-    const plan = planImports(current, clock.now(), settings, checks.of(key));
-    tellPlan(options, key, plan);
-    const deferred: DeferredTag[] = [];
-    for await (const results of importer.run(plan, current.metadata.namespace ?? '', signal)) {
-      remember(options, key, { plan, begun }, results);
-      deferred.push(...results.deferred);
-      current = await write(options, memory, { stream: current, outcomes: results.outcomes }, signal);
-      if (current === undefined) return {};
-    }
-    const now = clock.now();
-    const wakeAt = nextLook(planImports(current, now, settings, checks.of(key)), deferred, now);
-    return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - now, minRequeueMs) };
+    return carryOut(options, key, { stream: current, memory }, signal);
   };
+}
+
+/** Plans a stream, does the work, writes what came out of it, and says when to look again. */
+async function carryOut(
+  options: ImageStreamControllerOptions,
+  key: string,
+  { stream, memory }: { stream: ImageStream; memory: StreamMemory },
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const { importer, checks, clock, settings } = options;
+  const begun = checks.begin();
+  const plan = planImports(stream, clock.now(), settings, checks.of(key));
+  tellPlan(options, key, plan);
+  const deferred: DeferredTag[] = [];
+  let current: ImageStream | undefined = stream;
+  let quiet = isAnswered(stream);
+  for await (const results of importer.run(plan, stream.metadata.namespace ?? '', signal)) {
+    remember(options, key, { plan, begun }, results);
+    deferred.push(...results.deferred);
+    quiet &&= isQuiet(results);
+    if (quiet) continue;
+    current = await write(options, memory, { stream: current, outcomes: results.outcomes }, signal);
+    if (current === undefined) return {};
+  }
+  const now = clock.now();
+  const wakeAt = quiet
+    ? nextLookAfterChecks(plan)
+    : nextLook(planImports(current, now, settings, checks.of(key)), deferred, now);
+  return wakeAt === undefined ? {} : { requeueAfterMs: Math.max(wakeAt - now, minRequeueMs) };
+}
+
+/** The status is of this generation: without outcomes there is nothing to write. */
+function isAnswered({ metadata, status }: ImageStream): boolean {
+  return status?.observedGeneration === metadata.generation;
+}
+
+/** Nothing but checks that found nothing new. */
+function isQuiet({ outcomes, deferred }: ImportResults): boolean {
+  return outcomes.tags.length === 0 && outcomes.repository === undefined && deferred.length === 0;
 }
 
 /** Writes outcomes and remembers what became of them; undefined when there is nothing more to do for now. */

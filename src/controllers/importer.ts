@@ -6,7 +6,7 @@ import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/im
 import { jsonEqual } from '../domain/json-difference.ts';
 import { byPriority } from '../domain/tag-priority.ts';
 import { RegistryError, toImportFailure } from '../registry/errors.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { ImageLookup, Reader } from './image-lookup.ts';
 import type { RegistryAccesses } from './registry-access.ts';
 
@@ -72,9 +72,9 @@ export class Importer {
     const all = Promise.all([listing(), ...workers]);
     // Whoever stops listening leaves the work running, and nobody to hear how it ends.
     all.catch(() => undefined);
-    const early = new AbortController();
-    const first = sleep(this.#options.clock, firstResultsMs, early.signal);
-    await Promise.race([all, first]).finally(() => early.abort());
+    const { promise: first, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.setTimer(firstResultsMs, resolve);
+    await Promise.race([all, first]).finally(cancel);
     // Taken out as they are handed on, so that nothing is handed on twice.
     if (results.length > 0 && results.length < plan.tags.length)
       yield resultsOf(results.splice(0), undefined);

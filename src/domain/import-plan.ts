@@ -52,7 +52,12 @@ export type PlannedTag = {
 } & (
   | (PlannedLookup & { readonly kind: 'import' })
   /** Only when the tag's digest is another one than `known` there is something to import. */
-  | (PlannedLookup & { readonly kind: 'check'; readonly known: string })
+  | (PlannedLookup & {
+      readonly kind: 'check';
+      readonly known: string;
+      /** When the next check is due, if this one is done (epoch milliseconds). */
+      readonly nextCheckAt: number | undefined;
+    })
   /** `reference: true`: the pull spec is recorded as it is, nothing is asked of a registry. */
   | { readonly kind: 'record'; readonly pullSpec: string }
   | { readonly kind: 'refuse'; readonly failure: ImportFailure }
@@ -138,6 +143,16 @@ export function nextLook(
     .reduce(earliest, earliest(plan.wakeAt, due ? now : undefined));
 }
 
+/**
+ * The same, when all of a plan's work was checks that found nothing new: it follows from the plan that was carried out, so
+ * that a check of one tag does not cost a look at all of its stream.
+ */
+export function nextLookAfterChecks(plan: ImportPlan): number | undefined {
+  return plan.tags
+    .map((tag) => (tag.kind === 'check' ? tag.nextCheckAt : undefined))
+    .reduce(earliest, plan.wakeAt);
+}
+
 /** The earlier of two times of which either may be missing. */
 export function earliest(a: number | undefined, b: number | undefined): number | undefined {
   if (a === undefined) return b;
@@ -195,10 +210,10 @@ interface PlanContext {
 function gatherFacts(stream: ImageStream, tag: SourcedTag, { now, settings, checks }: PlanContext): TagFacts {
   const status = stream.status?.tags?.find((entry) => entry.tag === tag.name);
   const last = status?.lastImport;
-  const parsed = parseImageReference(tag.from.name);
+  const { parsed, phase } = sourceFacts(tag);
   const follows = parsed.ok && isFollowed(tag, parsed.reference, last);
   const schedule = follows
-    ? scheduleOf(parsed.reference, last, { now, settings, checks, tag: tag.name })
+    ? scheduleOf(parsed.reference, last, { now, settings, checks, tag: tag.name, phase })
     : undefined;
   return {
     attempt: attemptFor(stream, tag),
@@ -214,6 +229,18 @@ function gatherFacts(stream: ImageStream, tag: SourcedTag, { now, settings, chec
   };
 }
 
+/** What follows from a tag's source alone, worked out once for each tag object: a stream's objects never change. */
+const knownSources = new WeakMap<SourcedTag, { readonly parsed: Parsed; readonly phase: number }>();
+
+function sourceFacts(tag: SourcedTag): { readonly parsed: Parsed; readonly phase: number } {
+  const known = knownSources.get(tag);
+  if (known !== undefined) return known;
+  const parsed = parseImageReference(tag.from.name);
+  const facts = { parsed, phase: parsed.ok ? spread(formatImageReference(parsed.reference)) : 0 };
+  knownSources.set(tag, facts);
+  return facts;
+}
+
 /** A scheduled tag is followed; one that is pinned to a digest only until it has been imported once. */
 function isFollowed(tag: SourcedTag, reference: ImageReference, last: LastImport | undefined): boolean {
   if (tag.importPolicy?.scheduled !== true || tag.from.kind !== 'DockerImage' || tag.reference === true)
@@ -224,10 +251,9 @@ function isFollowed(tag: SourcedTag, reference: ImageReference, last: LastImport
 function scheduleOf(
   reference: ImageReference,
   last: LastImport | undefined,
-  { now, settings, checks, tag }: PlanContext & { tag: string },
+  { now, settings, checks, tag, phase }: PlanContext & { tag: string; phase: number },
 ): { due: boolean; nextAt: number } {
   const periodMs = settings.schedulePeriodMs * checks.stretch(reference);
-  const phase = spread(formatImageReference(reference));
   const lookedAt = Math.max(checks.checkedAt(tag), parseTime(last?.attemptedAt) ?? 0);
   return { due: lookedAt < slotStart(now, periodMs, phase), nextAt: nextSlot(now, periodMs, phase) };
 }
@@ -238,7 +264,7 @@ type Work = {
 
 function planWork(
   tag: SourcedTag,
-  { parsed, last, attempt, settings }: TagFacts,
+  { parsed, last, attempt, settings, nextCheckAt }: TagFacts,
   reason: ImportReason,
 ): Work {
   const { kind, name } = tag.from;
@@ -264,7 +290,7 @@ function planWork(
   };
   const onlyLook = reason === 'scheduled check' || reason === 'push announced';
   if (!onlyLook || last?.digest === undefined) return { kind: 'import', ...lookup };
-  return { kind: 'check', known: last.digest, ...lookup };
+  return { kind: 'check', known: last.digest, nextCheckAt, ...lookup };
 }
 
 /** `os/architecture`; a half that is missing is the setting's. */
