@@ -58,6 +58,8 @@ const parallelEntries = 4;
 /** Looks images up for a namespace. */
 export class ImageLookup {
   readonly #options: ImageLookupOptions;
+  /** Never aborted. */
+  readonly #untilTheEnd = new AbortController().signal;
 
   constructor(options: ImageLookupOptions) {
     this.#options = options;
@@ -75,9 +77,9 @@ export class ImageLookup {
       const identifier = manifestIdentifier(reference);
       const place = [registryHost(reference), repositoryPath(reference), identifier];
       const question = JSON.stringify([...place, insecure, ca ?? '', credentialIdentity(credential)]);
-      // Not the signal of one stream: others may wait for the same answer.
+      // Not the signal of one stream: others may wait for the same answer, which the transport ends in time.
       const ask = (): Promise<string> =>
-        this.#options.registry.probe({ ...repository, signal: AbortSignal.timeout(maxProbeMs) }, identifier);
+        this.#options.registry.probe({ ...repository, signal: this.#untilTheEnd }, identifier);
       return this.#options.probes.probe(question, ask, announced);
     });
   }
@@ -187,9 +189,6 @@ export class ImageLookup {
     parsedValue(parseImageConfig(await this.#options.registry.getConfig(repository, manifest.config)));
   }
 }
-
-/** A probe is shared, so no single stream ends it. */
-const maxProbeMs = 60_000;
 
 function parsedValue<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;

@@ -64,20 +64,23 @@ export class Importer {
         results.push(await this.#runTag(planned, namespace, signal));
       }
     };
-    const listing = async (): Promise<void> => {
+    const list = async (): Promise<void> => {
       if (plan.repository !== undefined)
         repository = await this.#runRepository(plan.repository, namespace, signal);
     };
     const workers = Array.from({ length: Math.min(parallelTags, plan.tags.length) }, worker);
-    const all = Promise.all([listing(), ...workers]);
+    const all = Promise.all([list(), ...workers]);
     // Whoever stops listening leaves the work running, and nobody to hear how it ends.
     all.catch(() => undefined);
-    const { promise: first, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.setTimer(firstResultsMs, resolve);
-    await Promise.race([all, first]).finally(cancel);
-    // Taken out as they are handed on, so that nothing is handed on twice.
-    if (results.length > 0 && results.length < plan.tags.length)
-      yield resultsOf(results.splice(0), undefined);
+    // A single piece of work has no rest to wait for.
+    if (plan.tags.length > 1 || repositoryAndTags(plan)) {
+      const { promise: first, resolve } = Promise.withResolvers<void>();
+      const cancel = this.#options.clock.setTimer(firstResultsMs, resolve);
+      await Promise.race([all, first]).finally(cancel);
+      // Taken out as they are handed on, so that nothing is handed on twice.
+      if (results.length > 0 && results.length < plan.tags.length)
+        yield resultsOf(results.splice(0), undefined);
+    }
     await all;
     signal.throwIfAborted();
     yield resultsOf(results, repository);
@@ -177,6 +180,10 @@ export class Importer {
 type ResolvedOrFailed =
   | Omit<Extract<TagOutcome, { kind: 'resolved' }>, 'tag' | 'attempt'>
   | Omit<Extract<TagOutcome, { kind: 'failed' }>, 'tag' | 'attempt'>;
+
+function repositoryAndTags({ tags, repository }: ImportPlan): boolean {
+  return repository !== undefined && tags.length > 0;
+}
 
 function resultsOf(results: readonly TagResult[], repository: RepositoryOutcome | undefined): ImportResults {
   return {
