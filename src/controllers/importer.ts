@@ -78,8 +78,10 @@ export class Importer {
       const cancel = this.#options.clock.setTimer(firstResultsMs, resolve);
       await Promise.race([all, first]).finally(cancel);
       // Taken out as they are handed on, so that nothing is handed on twice.
-      if (results.length > 0 && results.length < plan.tags.length)
+      const listing = plan.repository !== undefined && repository === undefined;
+      if (results.length > 0 && (listing || results.length < plan.tags.length)) {
         yield resultsOf(results.splice(0), undefined);
+      }
     }
     await all;
     signal.throwIfAborted();
