@@ -14,6 +14,7 @@ import {
   type IndexEntry,
   type Manifest,
   type Parsed,
+  type Platform,
   parseImageConfig,
   parseManifest,
 } from '../domain/manifest.ts';
@@ -54,6 +55,8 @@ export interface ImageLookupOptions {
 /** Entries of an index that are fetched when it is kept whole. */
 const maxIndexEntries = 100;
 const parallelEntries = 4;
+/** Indexes in each other that are looked into. */
+const maxIndexDepth = 3;
 
 /** Looks images up for a namespace. */
 export class ImageLookup {
@@ -151,11 +154,29 @@ export class ImageLookup {
       await this.#checkEntries(manifest.entries, repository);
       return { image: digest, digest };
     }
-    const entry = chooseEntry(manifest.entries, lookup.platform);
-    if (entry === undefined) throw new RegistryError('invalid-manifest', 'the index lists no image');
-    const image = await this.#imageOf(entry, repository);
-    await this.#checkConfig(image, repository);
-    return { image: entry.digest, digest };
+    const chosen = await this.#chooseImage(manifest.entries, lookup.platform, repository);
+    await this.#checkConfig(chosen.manifest, repository);
+    return { image: chosen.digest, digest };
+  }
+
+  /** The image that a Legacy import keeps of an index; an index in the index is reduced the same way. */
+  async #chooseImage(
+    entries: readonly IndexEntry[],
+    platform: Platform,
+    repository: RepositoryAccess,
+  ): Promise<{ digest: string; manifest: Extract<Manifest, { kind: 'image' }> }> {
+    let candidates = entries;
+    for (let depth = 0; depth < maxIndexDepth; depth++) {
+      const entry = chooseEntry(candidates, platform);
+      if (entry === undefined) throw new RegistryError('invalid-manifest', 'the index lists no image');
+      const manifest = await this.#manifestOf(entry, repository);
+      if (manifest.kind === 'image') return { digest: entry.digest, manifest };
+      candidates = manifest.entries;
+    }
+    throw new RegistryError(
+      'invalid-manifest',
+      `the index has more than ${maxIndexDepth} indexes in each other`,
+    );
   }
 
   /** All images of an index; what does not run, such as an attestation, is left out. */
@@ -167,19 +188,14 @@ export class ImageLookup {
     }
     const waiting = images.values();
     const worker = async (): Promise<void> => {
-      for (const entry of waiting) await this.#imageOf(entry, repository);
+      for (const entry of waiting) await this.#manifestOf(entry, repository);
     };
     await Promise.all(Array.from({ length: parallelEntries }, worker));
   }
 
-  async #imageOf(
-    entry: IndexEntry,
-    repository: RepositoryAccess,
-  ): Promise<Extract<Manifest, { kind: 'image' }>> {
+  async #manifestOf(entry: IndexEntry, repository: RepositoryAccess): Promise<Manifest> {
     const fetched = await this.#options.registry.getManifest(repository, entry.digest);
-    const image = parsedValue(parseManifest(fetched.text, fetched.contentType));
-    if (image.kind !== 'image') throw new RegistryError('invalid-manifest', 'the index lists another index');
-    return image;
+    return parsedValue(parseManifest(fetched.text, fetched.contentType));
   }
 
   async #checkConfig(

@@ -145,4 +145,17 @@ describe('an index', () => {
     });
     await streamTagHas({ kube: cluster.kube, namespace, name }, '1', want ?? index.digest);
   });
+
+  it('in an index is reduced to an image too', async () => {
+    const registry = await startHostileRegistry();
+    onTestFinished(() => registry[Symbol.asyncDispose]());
+    const inner = buildIndex({ entries: [{ ...descriptorOf(image), platform: image.platform }] });
+    const outer = buildIndex({ entries: [descriptorOf(inner)] });
+    registry.serve({ repository: 'app' }, image);
+    registry.serve({ repository: 'app' }, inner);
+    registry.serve({ repository: 'app', tags: ['nested'] }, outer);
+    const [name, tags] = ['nested', { '1': `${registry.host}/app:nested` }];
+    await cluster.kube.create(imageStreams, imageStream({ namespace, name, tags }));
+    await streamTagHas({ kube: cluster.kube, namespace, name }, '1', image.digest);
+  });
 });

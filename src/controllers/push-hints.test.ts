@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { digest, dockerTag, importSettings, streamOf } from '../../test/support/builders.ts';
+import { FakeClock } from '../../test/support/fake-clock.ts';
+import type { ImageStream } from '../api/generated/image-stream.ts';
+import { parseImageReference } from '../domain/image-reference.ts';
+import type { ImportReason, PlannedTag } from '../domain/import-plan.ts';
+import type { PushEvent } from '../domain/push-notification.ts';
+import { Store } from '../kube/store.ts';
+import { CheckMemory } from './check-memory.ts';
+import { indexByRepository, PushTrust, takeHints } from './push-hints.ts';
+
+const scheduled = { importPolicy: { scheduled: true } };
+
+/** What is announced and enqueued for these events, when the store has these streams. */
+function hint(streams: Readonly<Record<string, ImageStream>>, ...events: readonly PushEvent[]) {
+  const store = new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? '');
+  indexByRepository(store);
+  for (const [key, stream] of Object.entries(streams)) store.put(key, stream);
+  const checks = new CheckMemory({ clock: new FakeClock() });
+  const enqueued = new Set<string>();
+  takeHints(events, { streams: store, checks, enqueue: (key) => enqueued.add(key) });
+  const announced = Object.entries(streams).flatMap(([key, { spec }]) =>
+    (spec?.tags ?? [])
+      .filter(({ name }) => checks.of(key).announced(name))
+      .map(({ name }) => `${key}:${name}`),
+  );
+  return { enqueued: [...enqueued], announced };
+}
+
+describe('an event', () => {
+  const streams = {
+    'a/web': streamOf([
+      dockerTag('latest', 'quay.io/org/app:1', scheduled),
+      dockerTag('next', 'quay.io/org/app:2', scheduled),
+    ]),
+    'b/web': streamOf([dockerTag('prod', 'quay.io/org/app:1', scheduled)]),
+    'c/lazy': streamOf([dockerTag('latest', 'quay.io/org/app:1')]),
+    'd/pinned': streamOf([dockerTag('latest', `quay.io/org/app@${digest('a')}`, scheduled)]),
+    'e/hub': streamOf([dockerTag('latest', 'nginx', scheduled)]),
+  };
+  const app = { registry: 'quay.io', repository: 'org/app' };
+  it.each([
+    { name: 'of a tag', event: { ...app, tag: '1' }, want: ['a/web:latest', 'b/web:prod'] },
+    { name: 'of another tag', event: { ...app, tag: '3' }, want: [] },
+    {
+      name: 'of a repository',
+      event: { ...app, tag: undefined },
+      want: ['a/web:latest', 'a/web:next', 'b/web:prod'],
+    },
+    {
+      name: 'of a sender without a name',
+      event: { ...app, registry: undefined, tag: '2' },
+      want: ['a/web:next'],
+    },
+    { name: 'of another registry', event: { ...app, registry: 'ghcr.io', tag: '1' }, want: [] },
+    {
+      name: 'of Docker Hub',
+      event: { registry: 'registry-1.docker.io', repository: 'library/nginx', tag: 'latest' },
+      want: ['e/hub:latest'],
+    },
+  ])('$name reaches the scheduled tags that follow it', ({ event, want }) => {
+    const { announced, enqueued } = hint(streams, event);
+    expect(announced).toEqual(want);
+    expect(enqueued).toEqual([...new Set(want.map((place) => place.split(':')[0]))]);
+  });
+});
+
+describe('polling', () => {
+  const parsed = parseImageReference('quay.io/org/app:1');
+  if (!parsed.ok) throw new Error(parsed.problem);
+  const { reference } = parsed;
+  const look = (reason: ImportReason): PlannedTag => ({
+    kind: 'check',
+    tag: 'latest',
+    reason,
+    attempt: {},
+    known: digest('a'),
+    nextCheckAt: undefined,
+    reference,
+    insecure: false,
+    importMode: 'Legacy',
+    platform: importSettings.platform,
+  });
+
+  it('is stretched while announcements bring the changes, and not when a poll finds one by itself', () => {
+    const trust = new PushTrust(new FakeClock());
+    expect(trust.stretchOf(reference)).toBe(1);
+    trust.lookedAt(look('push announced'), false, false);
+    trust.lookedAt(look('scheduled check'), false, false);
+    expect(trust.stretchOf(reference)).toBe(1);
+    trust.lookedAt(look('push announced'), true, false);
+    expect(trust.stretchOf(reference)).toBe(2);
+    trust.lookedAt(look('push announced'), true, false);
+    expect(trust.stretchOf(reference)).toBe(4);
+    trust.lookedAt(look('scheduled check'), true, true);
+    expect(trust.stretchOf(reference)).toBe(4);
+    trust.lookedAt(look('scheduled check'), true, false);
+    expect(trust.stretchOf(reference)).toBe(1);
+  });
+});
