@@ -4,13 +4,7 @@
  * polling is stretched.
  */
 import type { ImageStream } from '../api/generated/image-stream.ts';
-import {
-  type ImageReference,
-  manifestIdentifier,
-  parseImageReference,
-  registryHost,
-  repositoryPath,
-} from '../domain/image-reference.ts';
+import { type ImageReference, manifestIdentifier, parseImageReference } from '../domain/image-reference.ts';
 import { type SourcedTag, sourcedTags } from '../domain/import-attempt.ts';
 import type { PlannedTag } from '../domain/import-plan.ts';
 import {
@@ -20,7 +14,7 @@ import {
   type PollingTrust,
   stretch,
 } from '../domain/polling-trust.ts';
-import { type PushEvent, repositoryKey } from '../domain/push-notification.ts';
+import { type PushEvent, repositoryKey, repositoryKeys } from '../domain/push-notification.ts';
 import type { ObjectKey, Store } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CheckMemory } from './check-memory.ts';
@@ -74,8 +68,7 @@ export function indexByRepository(streams: Store<ImageStream>): void {
   streams.addIndex(byRepository, (stream) => {
     const keys = new Set<string>();
     for (const { reference } of followedTags(stream)) {
-      keys.add(keyOf(reference));
-      keys.add(repositoryKey({ registry: undefined, repository: repositoryPath(reference), tag: undefined }));
+      for (const key of repositoryKeys(reference)) keys.add(key);
     }
     return keys;
   });
@@ -104,12 +97,7 @@ export function takeHints(
 
 function isNamed(reference: ImageReference, event: PushEvent): boolean {
   if (event.tag !== undefined && event.tag !== manifestIdentifier(reference)) return false;
-  const own = {
-    registry: event.registry && registryHost(reference),
-    repository: repositoryPath(reference),
-    tag: undefined,
-  };
-  return repositoryKey({ ...own, registry: own.registry?.toLowerCase() }) === repositoryKey(event);
+  return repositoryKeys(reference).includes(repositoryKey(event));
 }
 
 function followedTags(stream: ImageStream): readonly { tag: SourcedTag; reference: ImageReference }[] {
@@ -121,6 +109,5 @@ function followedTags(stream: ImageStream): readonly { tag: SourcedTag; referenc
 }
 
 function keyOf(reference: ImageReference): string {
-  const registry = registryHost(reference).toLowerCase();
-  return repositoryKey({ registry, repository: repositoryPath(reference), tag: undefined });
+  return repositoryKeys(reference)[0];
 }

@@ -29,7 +29,8 @@ const hostPattern = new RegExp(`^${hostLabel}(?:\\.${hostLabel})*(?::[0-9]+)?$`)
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const digestShape = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 const hexLengths: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
-const dockerHubHosts: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
+/** The hosts under which Docker Hub is known; the first is the one that people write. */
+export const dockerHubHosts: readonly string[] = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 
 /** True when the text is a legal tag: `[\w][\w.-]{0,127}`. */
 export function isTagName(text: string): boolean {
@@ -115,7 +116,7 @@ function isIpv4(name: string): boolean {
 }
 
 function isDockerHub(reference: ImageReference): boolean {
-  return reference.registry === undefined || dockerHubHosts.has(reference.registry);
+  return reference.registry === undefined || dockerHubHosts.includes(reference.registry);
 }
 
 function formatRepository(reference: ImageReference): string {

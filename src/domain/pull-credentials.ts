@@ -6,7 +6,7 @@
  */
 import { isJsonObject, type JsonObject, parseJsonObject, textOf, valueAt } from '../api/json.ts';
 import { globMatches } from './glob.ts';
-import { type ImageReference, registryHost, repositoryPath } from './image-reference.ts';
+import { dockerHubHosts, type ImageReference, registryHost, repositoryPath } from './image-reference.ts';
 
 /** What an account proves itself with. */
 export type Credential =
@@ -57,7 +57,6 @@ export const pullSecretKeys: Readonly<Record<string, string>> = {
 
 /** Longest configuration that is read, in characters of base64; secrets are at most 1 MiB. */
 const maxDataLength = 2 * 1024 * 1024;
-const dockerHubNames: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io', 'docker.io']);
 
 /** Reads pull secrets; a broken one is a problem and does not stop the others. */
 export function buildKeychain(
@@ -148,7 +147,7 @@ function parseKey(key: string): Pick<KeychainEntry, 'hostLabels' | 'port' | 'pat
 function canonicalHost(host: string): string {
   const lower = host.toLowerCase();
   const [name = '', port = ''] = splitHost(lower);
-  return dockerHubNames.has(name) && (port === '' || port === '443') ? 'docker.io' : lower;
+  return dockerHubHosts.includes(name) && (port === '' || port === '443') ? 'docker.io' : lower;
 }
 
 function splitHost(authority: string): readonly string[] {

@@ -5,7 +5,7 @@
  * Hosts are compared without regard to case, and Docker Hub is one registry under all its names.
  */
 import { globMatches } from './glob.ts';
-import { type ImageReference, registryHost, repositoryPath } from './image-reference.ts';
+import { dockerHubHosts, type ImageReference, registryHost, repositoryPath } from './image-reference.ts';
 
 /** Registries by globs, in lower case. It fits when the host and one of the ports fit. */
 export interface RegistryPattern {
@@ -78,7 +78,6 @@ export const standardPorts: readonly string[] = ['443', '80'];
 
 /** Stands for Docker Hub among {@link RepositoryPrefix} hosts. */
 const dockerHub = 'docker.io';
-const dockerHubNames: readonly string[] = [dockerHub, 'index.docker.io', 'registry-1.docker.io'];
 
 /** Most entries of the allow-list that a message shows in full, as in the reference. */
 const maxShownEntries = 5;
@@ -153,7 +152,7 @@ export function findBlock<T extends RepositoryPattern>(
 ): T | undefined {
   const place = placeOf(registry, standardPorts);
   // On Docker Hub people leave `library/` out, and who blocks `docker.io/nginx` means that image.
-  const isShort = place.hosts === dockerHubNames && path.startsWith('library/');
+  const isShort = place.hosts === dockerHubHosts && path.startsWith('library/');
   const paths = isShort ? [path, path.slice('library/'.length)] : [path];
   return blocked.find(
     (pattern) => fits(pattern, place) && paths.some((candidate) => isAtOrBelow(candidate, pattern.path)),
@@ -186,7 +185,7 @@ function fits(pattern: RegistryPattern, { hosts, ports }: Place): boolean {
 
 /** All names of a registry's host, the main one first. */
 function namesOf(host: string): readonly string[] {
-  return dockerHubNames.includes(host) ? dockerHubNames : [host];
+  return dockerHubHosts.includes(host) ? dockerHubHosts : [host];
 }
 
 /** Host and port as a connection will take them: `QUAY.io:0443` is `quay.io:443`, and `10.1` is `10.0.0.1`. */

@@ -1,7 +1,7 @@
 /** The port for machines that look after the operator: `/livez`, `/readyz`, `/metrics`. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { listen } from './listen.ts';
 
 /** A named condition of readiness. */
 export interface ReadyCheck {
@@ -32,13 +32,7 @@ export class HealthServer {
 
   /** Listens, and resolves to the port, which matters when 0 was asked for. Rejects when the port is taken. */
   listen(host: string, port: number): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#server.once('error', reject);
-    this.#server.listen(port, host, () => {
-      this.#server.off('error', reject);
-      resolve((this.#server.address() as AddressInfo).port);
-    });
-    return promise;
+    return listen(this.#server, host, port);
   }
 
   /** Stops listening and ends the connections. */

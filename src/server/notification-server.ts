@@ -7,7 +7,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import {
   type NotificationKind,
@@ -18,6 +18,7 @@ import {
   tagKey,
 } from '../domain/push-notification.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { listen } from './listen.ts';
 
 /** Counters that somebody else keeps. All labels come from closed sets. */
 export interface NotificationMetrics {
@@ -91,13 +92,7 @@ export class NotificationServer {
 
   /** Listens, and resolves to the port, which matters when 0 was asked for. Rejects when the port is taken. */
   listen(host: string, port: number): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#server.once('error', reject);
-    this.#server.listen(port, host, () => {
-      this.#server.off('error', reject);
-      resolve((this.#server.address() as AddressInfo).port);
-    });
-    return promise;
+    return listen(this.#server, host, port);
   }
 
   /** Stops listening, ends the connections, and hands on what still waits. */
