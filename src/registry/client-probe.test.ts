@@ -97,6 +97,15 @@ describe('limits that a registry announces', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it('not, a refusal says how long the gate stays closed', async () => {
+    const server = await listen((_request, response) => response.writeHead(429).end());
+    await expect(newClient().getManifest(accessTo(server.host), 'latest')).rejects.toMatchObject({
+      code: 'too-many-requests',
+      message: 'the registry answered 429',
+      retryAfterMs: expect.closeTo(5_600, -4),
+    });
+  });
+
   it('leave it open while there is something left', async () => {
     const server = await listen((_request, response) => {
       response

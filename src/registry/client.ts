@@ -58,6 +58,9 @@ interface Question {
   readonly method?: 'HEAD';
 }
 
+/** What a 404 without a code of its own means. */
+type NotFoundCode = 'manifest-unknown' | 'repository-unknown' | 'registry-error';
+
 /** Reads from registries. Every method throws {@link RegistryError}. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
@@ -71,7 +74,7 @@ export class RegistryClient {
   async getManifest(access: RepositoryAccess, identifier: string): Promise<FetchedManifest> {
     const question = { path: `manifests/${identifier}`, accept, maxBytes: maxManifestBytes };
     const response = await this.#ask('manifest', access, question);
-    if (response.status !== 200) throw answerError(response, 'manifest-unknown');
+    if (response.status !== 200) throw this.#refusal(access, response, 'manifest-unknown');
     const promised = identifier.includes(':') ? identifier : undefined;
     const digest = verifiedDigest(response.body, promised, response.headers['docker-content-digest']);
     return { digest, contentType: response.headers['content-type'] ?? '', text: response.body.toString() };
@@ -91,7 +94,7 @@ export class RegistryClient {
       const digest = response.headers['docker-content-digest'] ?? '';
       if (response.status === 200 && /^sha(256|384|512):[0-9a-f]{64,128}$/.test(digest)) return digest;
       const refused = response.status === 200 || [400, 405, 501].includes(response.status);
-      if (!refused) throw answerError(response, 'manifest-unknown');
+      if (!refused) throw this.#refusal(access, response, 'manifest-unknown');
       if (this.#headless.size < maxRememberedHosts) this.#headless.add(host);
     }
     return (await this.getManifest(access, identifier)).digest;
@@ -101,7 +104,7 @@ export class RegistryClient {
   async getConfig(access: RepositoryAccess, config: Descriptor): Promise<string> {
     const question = { path: `blobs/${config.digest}`, accept: '*/*', maxBytes: maxConfigBytes };
     const response = await this.#ask('config', access, question);
-    if (response.status !== 200) throw answerError(response, 'registry-error');
+    if (response.status !== 200) throw this.#refusal(access, response, 'registry-error');
     verifiedDigest(response.body, config.digest, undefined);
     return response.body.toString();
   }
@@ -113,11 +116,19 @@ export class RegistryClient {
     for (let page = 0; path !== undefined && page < maxTagPages; page++) {
       const question: Question = { path, accept: 'application/json', maxBytes: maxTagPageBytes };
       const response = await this.#ask('tags', access, question);
-      if (response.status !== 200) throw answerError(response, 'repository-unknown');
+      if (response.status !== 200) throw this.#refusal(access, response, 'repository-unknown');
       for (const tag of parseTagPage(response)) tags.add(tag);
       path = nextPage(response, `/v2/${repositoryPath(access.reference)}/`);
     }
     return [...tags];
+  }
+
+  /** A refusal without a time to wait gets the one for which the gate closed, so that the next try does not find it closed. */
+  #refusal(access: RepositoryAccess, response: RegistryResponse, notFound: NotFoundCode): RegistryError {
+    const error = answerError(response, notFound);
+    if (error.code !== 'too-many-requests' || error.retryAfterMs !== undefined) return error;
+    const wait = this.#options.gates.closedForMs(registryHost(access.reference));
+    return new RegistryError(error.code, error.message, { retryAfterMs: wait });
   }
 
   #ask(document: RegistryDocument, access: RepositoryAccess, question: Question): Promise<RegistryResponse> {
@@ -176,10 +187,7 @@ function verifiedDigest(body: Buffer, promised: string | undefined, announced: s
 }
 
 /** The refusal in an answer: HTTP status, and the registry's own error codes where it sends them. */
-function answerError(
-  response: RegistryResponse,
-  notFound: 'manifest-unknown' | 'repository-unknown' | 'registry-error',
-): RegistryError {
+function answerError(response: RegistryResponse, notFound: NotFoundCode): RegistryError {
   const { status, headers } = response;
   const { code, message } = firstDiagnostic(response.body);
   const text = message === '' ? `the registry answered ${status}` : `${code.toLowerCase()}: ${message}`;

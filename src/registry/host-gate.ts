@@ -70,6 +70,12 @@ export class HostGates {
     return [...this.#gates].filter(([, gate]) => gate.closedUntil > now).map(([host]) => host);
   }
 
+  /** Milliseconds until a host's gate opens; undefined when it is open. */
+  closedForMs(host: string): number | undefined {
+    const wait = (this.#gates.get(host)?.closedUntil ?? 0) - this.#clock.now();
+    return wait > 0 ? wait : undefined;
+  }
+
   /**
    * Sends a request when its turn comes. `answered` reads from the result how long the registry wants to wait. Throws
    * {@link RegistryError} (`too-many-requests` or `unreachable`, with `retryAfterMs`) without sending while the gate is closed.
