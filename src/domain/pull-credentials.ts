@@ -32,9 +32,6 @@ export interface Keychain {
   readonly problems: readonly string[];
 }
 
-/** A keychain without entries. */
-export const emptyKeychain: Keychain = { entries: [], problems: [] };
-
 /** An entry with its key taken apart. */
 export interface KeychainEntry extends PullCredential {
   readonly hostLabels: readonly string[];

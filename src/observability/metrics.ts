@@ -1,9 +1,6 @@
 /** All metrics, on a registry of their own; labels come from closed sets, so that no user can grow them. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Results of a reconcile. */
-export type ReconcileResult = 'success' | 'failure';
-
 /** The operator's metrics, all zero at start. */
 export class Metrics {
   readonly registry = new Registry();

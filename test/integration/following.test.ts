@@ -8,10 +8,11 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { SharedCluster } from '../support/fixture.ts';
-import { type OperatorOptions, OperatorProcess } from '../support/operator-process.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
 import { imageStream, imageStreams } from '../support/resources.ts';
-import { Scenario, trigger, triggers } from '../support/scenario.ts';
+import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
+import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
 const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
 const secret = 'a secret of some length';
@@ -28,24 +29,9 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-async function startOperator(args: OperatorOptions['args'] = []): Promise<OperatorProcess> {
-  const operator = await OperatorProcess.start({
-    kubeconfigPath: cluster.kubeconfigPath,
-    args: ['--retry-min', '500ms', ...args],
-  });
-  onTestFinished(async () => {
-    const { code, signal, stderr } = await operator.stop();
-    // A test may have killed it; it must not have ended by itself.
-    if (signal !== 'SIGKILL') expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  });
-  return operator;
-}
-
-async function startScenario(): Promise<Scenario> {
-  const scenario = await Scenario.start(view);
-  onTestFinished(() => scenario[Symbol.asyncDispose]());
-  return scenario;
-}
+const startOperator = (args: readonly string[] = []): Promise<OperatorProcess> =>
+  startTestOperator(cluster.kubeconfigPath, args);
+const startScenario = (): Promise<Scenario> => startTestScenario(view);
 
 /** Creates a stream whose tag `latest` is checked by itself. */
 async function createScheduled(

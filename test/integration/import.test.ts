@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { eventually } from '../support/eventually.ts';
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
@@ -6,6 +6,7 @@ import { pushIndex } from '../support/images.ts';
 import { imageStream, imageStreams } from '../support/resources.ts';
 import { Scenario } from '../support/scenario.ts';
 import { importRequested, tagOf } from '../support/stream-waits.ts';
+import { startTestScenario } from '../support/test-lifetime.ts';
 
 let cluster: SharedCluster;
 let scenario: Scenario;
@@ -15,9 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => cluster.close());
 beforeEach(async () => {
-  const fresh = await Scenario.start(cluster);
-  scenario = fresh;
-  onTestFinished(() => fresh[Symbol.asyncDispose]());
+  scenario = await startTestScenario(cluster);
 });
 
 describe('a new tag', () => {

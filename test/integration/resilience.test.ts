@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { SharedCluster } from '../support/fixture.ts';
-import { OperatorProcess } from '../support/operator-process.ts';
-import { Scenario, trigger, triggers } from '../support/scenario.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
+import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
 const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
 
@@ -23,24 +24,8 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-async function startOperator(): Promise<OperatorProcess> {
-  const operator = await OperatorProcess.start({
-    kubeconfigPath: cluster.kubeconfigPath,
-    args: ['--retry-min', '500ms'],
-  });
-  onTestFinished(async () => {
-    const { code, signal, stderr } = await operator.stop();
-    // A test may have killed it; it must not have ended by itself.
-    if (signal !== 'SIGKILL') expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  });
-  return operator;
-}
-
-async function startScenario(): Promise<Scenario> {
-  const scenario = await Scenario.start(view);
-  onTestFinished(() => scenario[Symbol.asyncDispose]());
-  return scenario;
-}
+const startOperator = (): Promise<OperatorProcess> => startTestOperator(cluster.kubeconfigPath);
+const startScenario = (): Promise<Scenario> => startTestScenario(view);
 
 /** A stream and a Deployment that follows it, imported. */
 async function following(scenario: Scenario): Promise<string> {

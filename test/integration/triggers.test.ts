@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
 import { deployment, deployments, events, type Workload } from '../support/resources.ts';
 import { Scenario, trigger, triggers } from '../support/scenario.ts';
+import { startTestScenario } from '../support/test-lifetime.ts';
 
 let cluster: SharedCluster;
 let scenario: Scenario;
@@ -12,9 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => cluster.close());
 beforeEach(async () => {
-  const fresh = await Scenario.start(cluster);
-  scenario = fresh;
-  onTestFinished(() => fresh[Symbol.asyncDispose]());
+  scenario = await startTestScenario(cluster);
 });
 
 /** A workload without what the API server counts and what the test expects to differ: the image of a container. */
