@@ -15,6 +15,10 @@ export interface Config {
   readonly importMode: ImportMode;
   readonly platform: Platform;
   readonly historyLimit: number;
+  /** Host and port; undefined when no registry serves the cluster's streams. */
+  readonly localRegistry: string | undefined;
+  /** Milliseconds. */
+  readonly imageGracePeriod: number;
   /** Milliseconds. */
   readonly schedulePeriod: number;
   readonly repositoryTagLimit: number;
@@ -173,6 +177,20 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     help: 'history items that a tag keeps, newest first',
     parse: (text) => integer(text, 1, 1_000),
   },
+  localRegistry: {
+    flag: 'local-registry',
+    env: 'IMAGESTREAM_LOCAL_REGISTRY',
+    fallback: undefined,
+    help: 'host and port of a registry that serves the streams as namespace/stream; tags with referencePolicy Local then name it',
+    parse: (text) => registryHostName(text),
+  },
+  imageGracePeriod: {
+    flag: 'image-grace-period',
+    env: 'IMAGESTREAM_IMAGE_GRACE_PERIOD',
+    fallback: '1h',
+    help: 'time for which an Image object stays after the last history that reached it',
+    parse: (text) => duration(text),
+  },
   retryMin: {
     flag: 'retry-min',
     env: 'IMAGESTREAM_RETRY_MIN',
@@ -305,6 +323,14 @@ function platform(text: string): Platform {
   if (os === undefined || architecture === undefined)
     throw new Error('must be os/architecture, such as linux/arm64');
   return { os, architecture };
+}
+
+/** A host that pull specs can name: with a dot or a port, or a reader would take it for a part of the path. */
+function registryHostName(text: string): string {
+  const host = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?)+(?::\d{1,5})?$/i;
+  if (!host.test(text) || !(text === 'localhost' || /[.:]/.test(text)))
+    throw new Error('must be a host name with a dot or a port, such as registry.example.com:5000');
+  return text;
 }
 
 /** Milliseconds of a duration such as 500ms, 30s, 15m or 1h. */

@@ -1,12 +1,24 @@
 /** Puts the parts together: the only place that constructs them, starts them in order and stops them in reverse. */
 import type { Logger } from 'pino';
+import { lastAppliedKey } from './api/annotations.ts';
 import type { ImageStream } from './api/generated/image-stream.ts';
-import { imageStreams, type KubeObject, type Resource } from './api/resources.ts';
+import { imageStreams, imageStreamTags, type KubeObject, type Resource } from './api/resources.ts';
+import type { KnownTagObject } from './api/tag-object.ts';
 import type { TriggeredWorkload } from './api/workload.ts';
 import type { Config } from './config.ts';
 import { CheckMemory } from './controllers/check-memory.ts';
-import { imageStreamReconcile } from './controllers/image-stream-controller.ts';
+import { ImageKeeper } from './controllers/image-keeper.ts';
+import {
+  type ImageStreamControllerOptions,
+  imageStreamReconcile,
+} from './controllers/image-stream-controller.ts';
+import { ImageSweeper } from './controllers/image-sweeper.ts';
 import { indexByRepository, PushTrust, takeHints } from './controllers/push-hints.ts';
+import { Sharing } from './controllers/sharing.ts';
+import { dependentsOf, indexBySource, StreamSources } from './controllers/stream-sources.ts';
+import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
+import { TagObjectWriter } from './controllers/tag-object-writer.ts';
+import { createTagObjectStore, keepTagObject, StreamViews } from './controllers/tag-objects.ts';
 import { indexByStream, triggerReconcile, watchTriggers } from './controllers/trigger-controller.ts';
 import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
 import type { PushEvent } from './domain/push-notification.ts';
@@ -58,12 +70,14 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     onRequest: (method, status) => metrics.apiRequests.inc({ method, status: String(status) }),
   });
   await checkCluster(client, transport.server, stopping.signal);
-  const registry = await createRegistryStack({ ...parts, client });
+  const keeper = new ImageKeeper({ client, clock, log });
+  const registry = await createRegistryStack({ ...parts, client, keeper });
   const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
   const stores = createStores();
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
-  const controllers = createControllers(parts, { client, registry, recorder, stores, checks, trust });
+  const shared = { client, keeper, registry, recorder, stores, checks, trust };
+  const controllers = createControllers(parts, shared);
   const reflectors = createReflectors(parts, client, stores);
   const health = new HealthServer({
     metrics: metrics.registry,
@@ -74,6 +88,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
   for (const controller of controllers.all) controller.start();
+  running.push(createSweeper(parts, shared).run(stopping.signal));
   const takeEvents = (events: readonly PushEvent[]): void =>
     takeHints(events, {
       streams: stores.streams,
@@ -100,6 +115,7 @@ const lastEventsMs = 1_000;
 
 interface Stores {
   readonly streams: Store<ImageStream>;
+  readonly tagObjects: Store<KnownTagObject>;
   readonly workloads: ReadonlyMap<
     string,
     { readonly kind: WorkloadKind; readonly store: Store<TriggeredWorkload> }
@@ -112,13 +128,16 @@ function createStores(): Stores {
     return [kind.resource.kind, { kind, store }] as const;
   });
   const streams = new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? '');
+  const tagObjects = createTagObjectStore();
   indexByRepository(streams);
-  return { streams, workloads: new Map(workloads) };
+  indexBySource({ streams, tagObjects });
+  return { streams, tagObjects, workloads: new Map(workloads) };
 }
 
 /** What the controllers share. */
 interface Shared {
   readonly client: KubeClient;
+  readonly keeper: ImageKeeper;
   readonly registry: RegistryStack;
   readonly recorder: EventRecorder;
   readonly stores: Stores;
@@ -126,46 +145,82 @@ interface Shared {
   readonly trust: PushTrust;
 }
 
-function createControllers(
-  { config, log, metrics, clock }: OperatorParts,
-  { client, registry, recorder, stores, checks, trust }: Shared,
-): { readonly imports: Controller; readonly all: readonly Controller[] } {
-  const { streams, workloads } = stores;
-  const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, retryMin, retryMax } = config;
-  const retry = { baseMs: retryMin, maxMs: retryMax };
-  const settings = { importMode, platform, schedulePeriodMs, historyLimit, retry };
-  const { importer } = registry;
+interface Controllers {
+  readonly imports: Controller;
+  readonly all: readonly Controller[];
+}
+
+function createControllers(parts: OperatorParts, shared: Shared): Controllers {
+  const { config, log, metrics, clock } = parts;
+  const { client, recorder, stores } = shared;
+  const { streams, tagObjects } = stores;
+  const views = new StreamViews(stores);
+  const sharing = new Sharing({ client, clock, log });
+  const tagObjectWriter = createTagObjectWriter(parts, shared, views);
+  const sources = new StreamSources({ views, sharing });
+  const common = { clock, log, metrics };
   const imports = new Controller({
+    ...common,
     name: 'imagestream',
     concurrency: config.importConcurrency,
-    reconcile: imageStreamReconcile({
-      client,
-      importer,
-      checks,
-      trust,
-      streams,
-      recorder,
-      clock,
-      log,
-      metrics,
-      settings,
-    }),
-    clock,
-    log,
-    metrics,
+    reconcile: imageStreamReconcile(streamOptions(parts, shared, { views, sources, tagObjectWriter })),
   });
+  const tags = new Controller({
+    ...common,
+    name: 'imagestreamtag',
+    concurrency: tagObjectConcurrency,
+    reconcile: tagObjectReconcile({ ...common, client, streams, tagObjects, recorder }),
+  });
+  const { localRegistry } = config;
+  const triggerOptions = { ...stores, ...common, client, views, sharing, localRegistry, recorder };
   const triggers = new Controller({
+    ...common,
     name: 'trigger',
     concurrency: config.triggerConcurrency,
-    reconcile: triggerReconcile({ client, streams, workloads, recorder, clock, log, metrics }),
-    clock,
-    log,
-    metrics,
+    reconcile: triggerReconcile(triggerOptions),
   });
-  streams.onChange((key) => imports.enqueue(key));
-  watchTriggers({ streams, workloads }, (key) => triggers.enqueue(key));
-  metrics.observeQueues([imports, triggers]);
-  return { imports, all: [imports, triggers] };
+  tagObjects.onChange((key) => tagObjectWriter.seen(key));
+  watchTagObjects(stores, {
+    enqueueStream: (key) => imports.enqueue(key),
+    enqueueObject: (key) => tags.enqueue(key),
+    objectsUnder: (key) => views.objectsUnder(key),
+  });
+  streams.onChange((key) => {
+    imports.enqueue(key);
+    for (const dependent of dependentsOf(key, stores)) imports.enqueue(dependent);
+  });
+  watchTriggers(stores, (key) => triggers.enqueue(key));
+  metrics.observeQueues([imports, tags, triggers]);
+  return { imports, all: [imports, tags, triggers] };
+}
+
+/** ImageStreamTags without a stream are few, but for the deletion of many streams. */
+const tagObjectConcurrency = 8;
+
+function createTagObjectWriter(
+  { config: { localRegistry }, log, clock }: OperatorParts,
+  { client, keeper, registry: { importer }, recorder }: Shared,
+  views: StreamViews,
+): TagObjectWriter {
+  return new TagObjectWriter({ client, views, keeper, importer, recorder, clock, log, localRegistry });
+}
+
+function streamOptions(
+  { config, log, metrics, clock }: OperatorParts,
+  { client, registry: { importer }, recorder, stores: { streams }, checks, trust }: Shared,
+  parts: { views: StreamViews; sources: StreamSources; tagObjectWriter: TagObjectWriter },
+): ImageStreamControllerOptions {
+  const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, localRegistry } = config;
+  const retry = { baseMs: config.retryMin, maxMs: config.retryMax };
+  const settings = { importMode, platform, schedulePeriodMs, historyLimit, localRegistry, retry };
+  return { ...parts, client, importer, checks, trust, streams, recorder, clock, log, metrics, settings };
+}
+
+function createSweeper(
+  { config, log, metrics, clock }: OperatorParts,
+  { client, keeper, stores: { streams } }: Shared,
+): ImageSweeper {
+  return new ImageSweeper({ client, streams, keeper, graceMs: config.imageGracePeriod, clock, log, metrics });
 }
 
 interface NamedReflector {
@@ -180,7 +235,7 @@ interface NamedReflector {
 function createReflectors(
   { log, metrics, clock }: OperatorParts,
   client: KubeClient,
-  { streams, workloads }: Stores,
+  { streams, tagObjects, workloads }: Stores,
 ): readonly NamedReflector[] {
   const reflect = <T extends KubeObject, S>(
     resource: Resource<T>,
@@ -200,14 +255,17 @@ function createReflectors(
   });
   return [
     reflect(imageStreams, streams, keepStream),
+    reflect(imageStreamTags, tagObjects, keepTagObject),
     ...[...workloads.values()].map(({ kind, store }) =>
       reflect(kind.resource, store, (object) => keepTriggered(kind, object)),
     ),
   ];
 }
 
-/** A stream without what only the API server needs: it is a third of the object. */
+/** A stream without what only the API server and kubectl need: it is half of the object. */
 function keepStream(stream: ImageStream): ImageStream {
-  const { managedFields: _, ...metadata } = stream.metadata;
-  return { ...stream, metadata };
+  const { managedFields: _, annotations, ...metadata } = stream.metadata;
+  if (annotations === undefined) return { ...stream, metadata };
+  const { [lastAppliedKey]: _applied, ...kept } = annotations;
+  return { ...stream, metadata: { ...metadata, annotations: kept } };
 }

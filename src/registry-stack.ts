@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import type { ImageKeeper } from './controllers/image-keeper.ts';
 import { ImageLookup } from './controllers/image-lookup.ts';
 import { Importer } from './controllers/importer.ts';
 import { RegistryAccesses } from './controllers/registry-access.ts';
@@ -27,6 +28,7 @@ export interface RegistryStackParts {
   readonly userAgent: string;
   readonly proxies: ProxySettings;
   readonly client: KubeClient;
+  readonly keeper: ImageKeeper;
 }
 
 /** The registry side of the operator. */
@@ -66,10 +68,11 @@ export async function createRegistryStack(parts: RegistryStackParts): Promise<Re
     onRequest: (document) => metrics.registryRequests.inc({ document }),
   });
   const probes = new SharedProbes({ clock, freshMs: Math.min(maxFreshProbeMs, config.schedulePeriod / 2) });
-  const lookup = new ImageLookup({ registry, probes, policy: () => policy.current });
+  const lookup = new ImageLookup({ registry, probes, policy: () => policy.current, clock });
   const accesses = new RegistryAccesses({ client, clock });
+  const { repositoryTagLimit } = config;
   return {
-    importer: new Importer({ lookup, accesses, repositoryTagLimit: config.repositoryTagLimit, clock }),
+    importer: new Importer({ lookup, accesses, keeper: parts.keeper, repositoryTagLimit, clock }),
     watchPolicy: (signal) => policy.start(signal),
     close: () => transport.close(),
   };

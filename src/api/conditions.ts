@@ -38,6 +38,11 @@ export function setCondition(
   return (conditions ?? []).map((condition) => (condition === current ? next : condition));
 }
 
+/** The conditions without the one of a type. */
+export function removeCondition(conditions: readonly Condition[], type: string): Condition[] {
+  return conditions.filter((condition) => condition.type !== type);
+}
+
 /** The text cut to `limit` UTF-16 units, with an ellipsis when something was cut; never inside a surrogate pair. */
 export function truncate(text: string, limit: number): string {
   if (text.length <= limit) return text;

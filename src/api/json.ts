@@ -37,3 +37,12 @@ export function valueAt(value: unknown, path: readonly string[]): unknown {
   }
   return current;
 }
+
+/** JSON with the keys in order, so that equal values have equal texts; members that are undefined or null are left out. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) => {
+    if (!isJsonObject(member)) return member;
+    const present = Object.keys(member).filter((key) => member[key] !== undefined && member[key] !== null);
+    return Object.fromEntries(present.sort().map((key) => [key, member[key]]));
+  });
+}

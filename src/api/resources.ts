@@ -97,6 +97,24 @@ export const configMaps: Resource<ConfigMap> = {
   namespaced: true,
 };
 
+/** A question whether somebody may do something (authorization.k8s.io/v1 SubjectAccessReview). */
+export interface SubjectAccessReview extends KubeObject {
+  readonly spec: {
+    readonly groups: readonly string[];
+    readonly resourceAttributes: Readonly<Record<string, string>>;
+  };
+  readonly status?: { readonly allowed?: boolean };
+}
+
+/** Questions about rights: answered at once, never stored. */
+export const subjectAccessReviews: Resource<SubjectAccessReview> = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  kind: 'SubjectAccessReview',
+  plural: 'subjectaccessreviews',
+  namespaced: false,
+};
+
 /** `group/version`, or the bare version for the core group. */
 export function apiVersionOf(resource: Resource<KubeObject>): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

@@ -2,9 +2,13 @@
  * Finds out what a pull spec stands for: at the mirrors of its repository first, at the origin last, with the account of
  * the namespace that fits. Every failure is a {@link RegistryError}; nothing is written here.
  */
+import type { Image } from '../api/generated/image.ts';
+import type { JsonObject } from '../api/json.ts';
+import { imageOf } from '../domain/image-object.ts';
 import {
   type ImageReference,
   manifestIdentifier,
+  pinToDigest,
   registryHost,
   repositoryPath,
 } from '../domain/image-reference.ts';
@@ -29,6 +33,7 @@ import { credentialIdentity } from '../registry/authenticator.ts';
 import type { RegistryClient, RepositoryAccess } from '../registry/client.ts';
 import { RegistryError } from '../registry/errors.ts';
 import type { SharedProbes } from '../registry/shared-probes.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 /** What a pull spec stands for. */
@@ -45,11 +50,23 @@ export interface Reader {
   readonly signal: AbortSignal;
 }
 
+/** Gets every image that an import reads, those of an index before the index. */
+export type StoreImage = (image: Image) => Promise<void>;
+
+/** A repository to read from, and what becomes of the images. */
+interface ImportPlace {
+  /** As the tag names it; the repository may be a mirror of it. */
+  readonly named: ImageReference;
+  readonly repository: RepositoryAccess;
+  readonly store: StoreImage;
+}
+
 /** Options of {@link ImageLookup}. */
 export interface ImageLookupOptions {
   readonly registry: RegistryClient;
   readonly probes: SharedProbes;
   readonly policy: () => RegistryPolicy;
+  readonly clock: Clock;
 }
 
 /** Entries of an index that are fetched when it is kept whole. */
@@ -68,9 +85,11 @@ export class ImageLookup {
     this.#options = options;
   }
 
-  /** Reads manifest and configuration, all verified against their digests. */
-  find(lookup: PlannedLookup, reader: Reader): Promise<FoundImage> {
-    return this.#atSources(lookup, reader, (repository) => this.#import(lookup, repository));
+  /** Reads manifest and configuration, all verified against their digests, and stores what was read. */
+  find(lookup: PlannedLookup, reader: Reader, store: StoreImage): Promise<FoundImage> {
+    return this.#atSources(lookup, reader, (repository) =>
+      this.#import(lookup, { named: lookup.reference, repository, store }),
+    );
   }
 
   /** The digest that the name stands for now; streams that ask the same share the answer. `announced` asks anew. */
@@ -139,23 +158,20 @@ export class ImageLookup {
     }
   }
 
-  async #import(lookup: PlannedLookup, repository: RepositoryAccess): Promise<FoundImage> {
-    const fetched = await this.#options.registry.getManifest(
-      repository,
-      manifestIdentifier(repository.reference),
-    );
-    const manifest = parsedValue(parseManifest(fetched.text, fetched.contentType));
-    const { digest } = fetched;
+  async #import(lookup: PlannedLookup, place: ImportPlace): Promise<FoundImage> {
+    const found = await this.#fetch(manifestIdentifier(place.repository.reference), place);
+    const { manifest, digest } = found;
     if (manifest.kind === 'image') {
-      await this.#checkConfig(manifest, repository);
+      await this.#storeImage({ manifest, digest }, place);
       return { image: digest, digest };
     }
     if (lookup.importMode === 'PreserveOriginal') {
-      await this.#checkEntries(manifest.entries, repository);
+      await this.#storeEntries(manifest.entries, place);
+      await this.#storeIndex(found, place);
       return { image: digest, digest };
     }
-    const chosen = await this.#chooseImage(manifest.entries, lookup.platform, repository);
-    await this.#checkConfig(chosen.manifest, repository);
+    const chosen = await this.#chooseImage(manifest.entries, lookup.platform, place);
+    await this.#storeImage(chosen, place);
     return { image: chosen.digest, digest };
   }
 
@@ -163,14 +179,14 @@ export class ImageLookup {
   async #chooseImage(
     entries: readonly IndexEntry[],
     platform: Platform,
-    repository: RepositoryAccess,
-  ): Promise<{ digest: string; manifest: Extract<Manifest, { kind: 'image' }> }> {
+    place: ImportPlace,
+  ): Promise<Fetched<ImageManifest>> {
     let candidates = entries;
     for (let depth = 0; depth < maxIndexDepth; depth++) {
       const entry = chooseEntry(candidates, platform);
       if (entry === undefined) throw new RegistryError('invalid-manifest', 'the index lists no image');
-      const manifest = await this.#manifestOf(entry, repository);
-      if (manifest.kind === 'image') return { digest: entry.digest, manifest };
+      const { digest, manifest } = await this.#fetch(entry.digest, place);
+      if (manifest.kind === 'image') return { digest, manifest };
       candidates = manifest.entries;
     }
     throw new RegistryError(
@@ -179,31 +195,59 @@ export class ImageLookup {
     );
   }
 
-  /** All images of an index; what does not run, such as an attestation, is left out. */
-  async #checkEntries(entries: readonly IndexEntry[], repository: RepositoryAccess): Promise<void> {
-    const images = entries.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
-    if (images.length === 0) throw new RegistryError('invalid-manifest', 'the index lists no image');
-    if (images.length > maxIndexEntries) {
+  /** All images of an index; what does not run, such as an attestation, is listed in the index only. */
+  async #storeEntries(entries: readonly IndexEntry[], place: ImportPlace): Promise<void> {
+    const runnable = entries.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+    if (runnable.length === 0) throw new RegistryError('invalid-manifest', 'the index lists no image');
+    if (runnable.length > maxIndexEntries) {
       throw new RegistryError('too-large', `the index lists more than ${maxIndexEntries} images`);
     }
-    const waiting = images.values();
+    const waiting = new Map(runnable.map((entry) => [entry.digest, entry])).keys();
     const worker = async (): Promise<void> => {
-      for (const entry of waiting) await this.#manifestOf(entry, repository);
+      for (const digest of waiting) {
+        const fetched = await this.#fetch(digest, place);
+        if (fetched.manifest.kind === 'image') {
+          await this.#storeImage({ digest, manifest: fetched.manifest }, place);
+        } else await this.#storeIndex(fetched, place);
+      }
     };
     await Promise.all(Array.from({ length: parallelEntries }, worker));
   }
 
-  async #manifestOf(entry: IndexEntry, repository: RepositoryAccess): Promise<Manifest> {
-    const fetched = await this.#options.registry.getManifest(repository, entry.digest);
-    return parsedValue(parseManifest(fetched.text, fetched.contentType));
+  async #fetch(identifier: string, { repository }: ImportPlace): Promise<Fetched<Manifest>> {
+    const fetched = await this.#options.registry.getManifest(repository, identifier);
+    return {
+      digest: fetched.digest,
+      manifest: parsedValue(parseManifest(fetched.text, fetched.contentType)),
+    };
   }
 
-  async #checkConfig(
-    manifest: Extract<Manifest, { kind: 'image' }>,
-    repository: RepositoryAccess,
-  ): Promise<void> {
-    parsedValue(parseImageConfig(await this.#options.registry.getConfig(repository, manifest.config)));
+  async #storeImage({ digest, manifest }: Fetched<ImageManifest>, place: ImportPlace): Promise<void> {
+    const text = await this.#options.registry.getConfig(place.repository, manifest.config);
+    const config = parsedValue(parseImageConfig(text));
+    await this.#store({ digest, manifest }, config, place);
   }
+
+  async #storeIndex(fetched: Fetched<Manifest>, place: ImportPlace): Promise<void> {
+    await this.#store(fetched, undefined, place);
+  }
+
+  async #store(
+    { digest, manifest }: Fetched<Manifest>,
+    config: JsonObject | undefined,
+    { named, store }: ImportPlace,
+  ): Promise<void> {
+    const dockerImageReference = pinToDigest(named, digest);
+    const fetchedAt = this.#options.clock.now();
+    await store(imageOf({ digest, dockerImageReference, manifest, config, fetchedAt }));
+  }
+}
+
+type ImageManifest = Extract<Manifest, { kind: 'image' }>;
+
+interface Fetched<M extends Manifest> {
+  readonly digest: string;
+  readonly manifest: M;
 }
 
 function parsedValue<T>(parsed: Parsed<T>): T {

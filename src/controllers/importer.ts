@@ -1,13 +1,16 @@
 /** Carries out a plan against the registries. Every piece of work gets an outcome; nothing of a registry is thrown. */
-import { pinToDigest } from '../domain/image-reference.ts';
+import { parseImageReference, pinToDigest } from '../domain/image-reference.ts';
 import type { ImportFailureCode } from '../domain/import-failure.ts';
-import type { DeferredTag, ImportPlan, PlannedRepository, PlannedTag } from '../domain/import-plan.ts';
-import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-status.ts';
+import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-outcome.ts';
+import type { DeferredTag, ImportPlan, PlannedLookup, PlannedTag } from '../domain/import-plan.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
+import { defaultPlatform } from '../domain/manifest.ts';
+import type { PlannedRepository } from '../domain/repository-plan.ts';
 import { byPriority } from '../domain/tag-priority.ts';
 import { RegistryError, toImportFailure } from '../registry/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { ImageLookup, Reader } from './image-lookup.ts';
+import type { ImageKeeper } from './image-keeper.ts';
+import type { FoundImage, ImageLookup, Reader } from './image-lookup.ts';
 import type { RegistryAccesses } from './registry-access.ts';
 
 /** What came out of a plan. */
@@ -23,6 +26,7 @@ export interface ImportResults {
 export interface ImporterOptions {
   readonly lookup: ImageLookup;
   readonly accesses: RegistryAccesses;
+  readonly keeper: ImageKeeper;
   /** Tags of a repository that are imported; the others are counted. */
   readonly repositoryTagLimit: number;
   readonly clock: Clock;
@@ -102,6 +106,10 @@ export class Importer {
           image: '',
           digest: undefined,
         });
+      case 'copy': {
+        const { dockerImageReference, image, created } = planned.item;
+        return outcome({ kind: 'resolved', dockerImageReference, image, digest: undefined, created });
+      }
       case 'refuse':
         return outcome({ kind: 'failed', failure: planned.failure });
       case 'check':
@@ -134,12 +142,42 @@ export class Importer {
       const digest = await lookup.probe(planned, reader, reason === 'push announced');
       if (digest === planned.known) return { kind: 'unchanged', tag };
     }
-    const { image, digest } = await lookup.find(planned, reader);
+    const { image, digest } = await this.#find(planned, reader);
     const dockerImageReference = pinToDigest(reference, image);
     return {
       kind: 'outcome',
       outcome: { tag, attempt, kind: 'resolved', dockerImageReference, image, digest },
     };
+  }
+
+  async #find(planned: PlannedLookup, reader: Reader): Promise<FoundImage> {
+    const { lookup, keeper } = this.#options;
+    return lookup.find(planned, reader, (image) => keeper.store(image, reader.signal));
+  }
+
+  /**
+   * Reads an image that a history holds once more, for its Image object is not there. Resolves when it is, or when the
+   * registry has it no more.
+   */
+  async restore(
+    pullSpec: string,
+    { namespace, insecure }: { namespace: string; insecure: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const parsed = parseImageReference(pullSpec);
+    if (!parsed.ok) return;
+    // An index that was kept is kept again; an image has one platform anyway.
+    const lookup = {
+      reference: parsed.reference,
+      insecure,
+      importMode: 'PreserveOriginal',
+      platform: defaultPlatform,
+    } as const;
+    try {
+      await this.#withAccess(namespace, signal, (reader) => this.#find(lookup, reader));
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+    }
   }
 
   async #runRepository(

@@ -3,7 +3,8 @@ import { digest, dockerTag, importSettings, streamOf } from '../../test/support/
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { parseImageReference } from '../domain/image-reference.ts';
-import type { ImportReason, PlannedTag } from '../domain/import-plan.ts';
+import type { PlannedTag } from '../domain/import-plan.ts';
+import type { ImportReason } from '../domain/import-reason.ts';
 import type { PushEvent } from '../domain/push-notification.ts';
 import { Store } from '../kube/store.ts';
 import { CheckMemory } from './check-memory.ts';

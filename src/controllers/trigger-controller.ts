@@ -1,8 +1,10 @@
 /** Sets the images of triggered workloads to what their tags stand for: one patch per workload, none when nothing changes. */
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { KnownTagObject } from '../api/tag-object.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
+import { earliest } from '../domain/import-plan.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
 import { resolvePullSpec } from '../domain/tag-resolution.ts';
 import { type ImageMove, planTriggers, type ResolveTag, triggerSources } from '../domain/trigger-plan.ts';
@@ -10,16 +12,23 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Reconcile } from '../kube/controller.ts';
 import { isNotFound, isRefused } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
-import { objectKey, type Store } from '../kube/store.ts';
+import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { recheckDeniedMs, type Sharing } from './sharing.ts';
+import type { StreamViews } from './tag-objects.ts';
 import { imagesPatch, type WorkloadKind } from './workloads.ts';
 
 /** What the controller works with. */
 export interface TriggerControllerOptions {
   readonly client: KubeClient;
   readonly streams: Store<ImageStream>;
+  readonly tagObjects: Store<KnownTagObject>;
+  readonly views: StreamViews;
+  readonly sharing: Sharing;
+  /** Host (and port) of the registry that serves the cluster's streams; undefined without one. */
+  readonly localRegistry: string | undefined;
   /** Triggered workloads by kind; a key of the queue is `<kind>/<namespace>/<name>`. */
   readonly workloads: ReadonlyMap<
     string,
@@ -57,22 +66,28 @@ export function indexByStream(store: Store<TriggeredWorkload>): Store<TriggeredW
 
 /** Enqueues workloads when they change, or when the image of a tag that they follow may have changed. */
 export function watchTriggers(
-  { streams, workloads }: Pick<TriggerControllerOptions, 'streams' | 'workloads'>,
+  { streams, tagObjects, workloads }: Pick<TriggerControllerOptions, 'streams' | 'tagObjects' | 'workloads'>,
   enqueue: (key: string) => void,
 ): void {
+  const enqueueFollowers = (stream: ObjectKey): void => {
+    for (const [kind, { store }] of workloads)
+      for (const workload of store.keysByIndex(byStream, stream)) enqueue(`${kind}/${workload}`);
+  };
   for (const [kind, { store }] of workloads) store.onChange((key) => enqueue(`${kind}/${key}`));
   streams.onChange((key, after, before) => {
-    const followers = [...workloads].flatMap(([kind, { store }]) =>
-      [...store.keysByIndex(byStream, key)].map((workload) => `${kind}/${workload}`),
-    );
-    if (followers.length === 0 || jsonEqual(newestImages(after), newestImages(before))) return;
-    for (const follower of followers) enqueue(follower);
+    if (!jsonEqual(imagesOf(after), imagesOf(before))) enqueueFollowers(key);
+  });
+  // A declared tag has its own reference policy.
+  tagObjects.onChange((_key, after, before) => {
+    const of = (after ?? before)?.of;
+    if (of === undefined || jsonEqual(after?.declared, before?.declared)) return;
+    enqueueFollowers(objectKey((after ?? before)?.namespace, of.stream));
   });
 }
 
 /** The reconcile of triggered workloads. */
 export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
-  const { streams, workloads } = options;
+  const { workloads } = options;
   const memories = new Map<string, WorkloadMemory>();
 
   return async (key, signal) => {
@@ -86,19 +101,37 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
     const known = memories.get(key);
     const memory = known?.uid === workload.uid ? known : { uid: workload.uid, told: '', set: undefined };
     memories.set(key, memory);
-    const plan = planTriggers(workload, resolverFor(workload, streams));
+    const { resolve, recheckAfterMs } = await gatherSources(options, workload, signal);
+    const plan = planTriggers(workload, resolve);
     tellProblems(options, workload, memory, plan.problems);
-    if (plan.moves.length === 0) return {};
-    return move(options, { kind: entry.kind, workload, memory }, plan.moves, signal);
+    if (plan.moves.length === 0) return { requeueAfterMs: recheckAfterMs };
+    const result = await move(options, { kind: entry.kind, workload, memory }, plan.moves, signal);
+    return { requeueAfterMs: earliest(result.requeueAfterMs, recheckAfterMs) };
   };
 }
 
-/** Other namespaces are followed only by leave of their owner (design, sharing by RBAC); nobody asks for that yet. */
-function resolverFor(workload: TriggeredWorkload, streams: Store<ImageStream>): ResolveTag {
-  return ({ namespace, stream, tag }) =>
-    namespace === workload.namespace
-      ? resolvePullSpec(streams.get(objectKey(namespace, stream)), tag)
-      : undefined;
+/**
+ * What the tags that a workload follows stand for. Streams of other namespaces are seen by their leave only; one that is not
+ * shared is as one that is not there, and is asked for again after a while.
+ */
+async function gatherSources(
+  { views, sharing, localRegistry }: TriggerControllerOptions,
+  workload: TriggeredWorkload,
+  signal: AbortSignal,
+): Promise<{ resolve: ResolveTag; recheckAfterMs: number | undefined }> {
+  const seen = new Map<ObjectKey, boolean>();
+  for (const source of triggerSources(workload)) {
+    const key = objectKey(source.namespace, source.stream);
+    if (seen.has(key)) continue;
+    seen.set(key, await sharing.allows(workload.namespace, source, signal));
+  }
+  return {
+    resolve: ({ namespace, stream, tag }) => {
+      const key = objectKey(namespace, stream);
+      return seen.get(key) === true ? resolvePullSpec(views.get(key), tag, localRegistry) : undefined;
+    },
+    recheckAfterMs: [...seen.values()].includes(false) ? recheckDeniedMs : undefined,
+  };
 }
 
 function tellProblems(
@@ -178,9 +211,13 @@ function place({ kind, namespace, name }: TriggeredWorkload): { kind: string; ob
   return { kind, object: objectKey(namespace, name) };
 }
 
-/** Per tag the image that consumers get: the part of a stream that triggers depend on. */
-function newestImages(stream: ImageStream | undefined): readonly (readonly [string, string | undefined])[] {
-  return (stream?.status?.tags ?? []).map(
-    ({ tag, items }) => [tag, items?.[0]?.dockerImageReference] as const,
+/** Per tag what its pull spec depends on: the part of a stream that triggers are about. */
+function imagesOf(stream: ImageStream | undefined): readonly (readonly (string | undefined)[])[] {
+  const policies = new Map(
+    (stream?.spec?.tags ?? []).map(({ name, referencePolicy }) => [name, referencePolicy?.type]),
   );
+  return (stream?.status?.tags ?? []).map(({ tag, items }) => {
+    const [newest] = items ?? [];
+    return [tag, newest?.dockerImageReference, newest?.image, policies.get(tag)];
+  });
 }

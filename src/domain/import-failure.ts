@@ -6,7 +6,9 @@ export type ImportFailureCode =
   | 'invalid-reference'
   | 'forbidden'
   | 'forbidden-address'
-  | 'unsupported-source'
+  | 'source-not-found'
+  | 'source-ambiguous'
+  | 'source-circle'
   | 'manifest-unknown'
   | 'repository-unknown'
   | 'unauthorized'
@@ -21,7 +23,8 @@ export type ImportFailureCode =
   | 'digest-mismatch'
   | 'too-large'
   | 'unsupported-manifest'
-  | 'invalid-manifest';
+  | 'invalid-manifest'
+  | 'image-refused';
 
 /** A failed import. `detail` is cleaned text for people; it never holds a credential or a token. */
 export interface ImportFailure {
@@ -36,8 +39,19 @@ export interface ImportFailure {
 /** Longest text that a registry gets into a condition, in UTF-16 units. */
 export const maxRegistryText = 512;
 
-/** Failures that only a change of the stream can mend: they are not tried again by themselves. */
-const permanentCodes: ReadonlySet<ImportFailureCode> = new Set(['invalid-reference', 'unsupported-source']);
+/**
+ * Failures that time does not mend. Most of them want an edit of the stream; a source that is not there is seen when it
+ * comes, without a try.
+ */
+const untriedCodes: ReadonlySet<ImportFailureCode> = new Set([
+  'invalid-reference',
+  'source-not-found',
+  'source-ambiguous',
+  'source-circle',
+]);
+
+/** The reason of failures that only an edit of the stream mends. */
+export const invalidReason = 'Invalid';
 
 /** What to do about a failure where the text alone does not say it. */
 const advice: Partial<Readonly<Record<ImportFailureCode, string>>> = {
@@ -47,9 +61,9 @@ const advice: Partial<Readonly<Record<ImportFailureCode, string>>> = {
   'unsupported-manifest': 'push the image again with a current tool',
 };
 
-/** False when only an edit of the stream can help. */
+/** True for a failure that is tried again after a while. */
 export function isRetried(failure: ImportFailure): boolean {
-  return !permanentCodes.has(failure.code);
+  return !untriedCodes.has(failure.code);
 }
 
 /**
@@ -66,8 +80,11 @@ export function describeFailure(
     .join('');
   switch (failure.code) {
     case 'invalid-reference':
-    case 'unsupported-source':
-      return { reason: 'Invalid', message: failure.detail };
+    case 'source-ambiguous':
+    case 'source-circle':
+      return { reason: invalidReason, message: failure.detail };
+    case 'source-not-found':
+      return { reason: 'NotFound', message: `${failure.detail}${suffix}` };
     case 'forbidden':
       return { reason: 'Forbidden', message: failure.detail };
     case 'manifest-unknown':

@@ -17,7 +17,7 @@ function done(lastImport: LastImport, tag = 'latest'): NamedTagEventList {
 const from = { kind: 'DockerImage', name: 'r.example/app:1' };
 
 function plan(stream: ImageStream, checks: CheckState = checksOf(), at = now) {
-  return planImports(stream, at, importSettings, checks);
+  return planImports(stream, at, importSettings, { checks, streams: () => undefined });
 }
 
 function reasons(stream: ImageStream, checks?: CheckState, at?: number): readonly string[] {

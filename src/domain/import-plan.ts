@@ -11,26 +11,24 @@ import { formatImageReference, type ImageReference, parseImageReference } from '
 import {
   attemptFor,
   type ImportAttempt,
-  insecureRepositoryAnnotation,
   type LastImport,
-  requestedImport,
   type SourcedTag,
   sameSource,
   sourcedTags,
 } from './import-attempt.ts';
 import type { ImportFailure } from './import-failure.ts';
+import type { ImportReason } from './import-reason.ts';
 import { defaultPlatform, type Platform } from './manifest.ts';
+import { type PlannedRepository, planRepository, repositoryRetry } from './repository-plan.ts';
 import { nextSlot, slotStart } from './schedule.ts';
-
-/** Why a tag is looked at. */
-export type ImportReason =
-  | 'new tag'
-  | 'source changed'
-  | 'import requested'
-  | 'generation set'
-  | 'push announced'
-  | 'retry after failure'
-  | 'scheduled check';
+import {
+  followedTag,
+  type LocalSource,
+  localSource,
+  ownPullSpec,
+  resolveSource,
+  type SourceStreams,
+} from './tag-source.ts';
 
 /** How images of several platforms are kept. */
 export type ImportMode = 'Legacy' | 'PreserveOriginal';
@@ -60,18 +58,17 @@ export type PlannedTag = {
     })
   /** `reference: true`: the pull spec is recorded as it is, nothing is asked of a registry. */
   | { readonly kind: 'record'; readonly pullSpec: string }
+  /** The image of another tag, or one out of a history. */
+  | { readonly kind: 'copy'; readonly item: CopiedItem }
   | { readonly kind: 'refuse'; readonly failure: ImportFailure }
 );
 
-/** A repository whose tags are to be listed. */
-export interface PlannedRepository {
-  readonly reason: ImportReason;
-  /** As it is in the spec. */
-  readonly from: string;
-  readonly insecure: boolean;
-  readonly requested: string | undefined;
-  /** What to list, or why it cannot be. */
-  readonly target: ImageReference | ImportFailure;
+/** What a copy takes from its source. */
+export interface CopiedItem {
+  readonly dockerImageReference: string;
+  readonly image: string;
+  /** When the source got it; undefined for an image out of a history, which the tag gets now. */
+  readonly created: string | undefined;
 }
 
 /** All work for one stream, and when to plan again if nothing happens until then (epoch milliseconds). */
@@ -89,6 +86,8 @@ export interface ImportSettings {
   readonly platform: Platform;
   /** Milliseconds between two checks of a scheduled tag. */
   readonly schedulePeriodMs: number;
+  /** Host (and port) of the registry that serves the cluster's streams; undefined without one. */
+  readonly localRegistry: string | undefined;
 }
 
 /** What this process remembers of the checks of a stream; nothing of it has to survive. */
@@ -101,21 +100,29 @@ export interface CheckState {
   stretch(reference: ImageReference): number;
 }
 
-/** Plans the imports of a stream at `now` (epoch milliseconds). */
+/** What a plan is made from besides the stream and the settings. */
+export interface PlanFacts {
+  readonly checks: CheckState;
+  /** The streams that the tags may copy from. */
+  readonly streams: SourceStreams;
+}
+
+/** Plans the imports of a stream, with all of its tags, at `now` (epoch milliseconds). Following tags need no plan. */
 export function planImports(
   stream: ImageStream,
   now: number,
   settings: ImportSettings,
-  checks: CheckState,
+  { checks, streams }: PlanFacts,
 ): ImportPlan {
   const tags: PlannedTag[] = [];
   const repository = planRepository(stream, now);
   let wakeAt = repository === undefined ? repositoryRetry(stream) : undefined;
   for (const tag of sourcedTags(stream)) {
-    const facts = gatherFacts(stream, tag, { now, settings, checks });
+    if (followedTag(stream, tag) !== undefined) continue;
+    const facts = gatherFacts(stream, tag, { now, settings, checks, streams });
     const reason = importReason(facts);
     if (reason !== undefined)
-      tags.push({ tag: tag.name, reason, attempt: facts.attempt, ...planWork(tag, facts, reason) });
+      tags.push({ tag: tag.name, reason, attempt: facts.attempt, ...planWork(stream, tag, facts, reason) });
     else wakeAt = earliest(wakeAt, earliest(facts.retryAt, facts.nextCheckAt));
   }
   return { tags, repository, wakeAt };
@@ -172,6 +179,9 @@ interface TagFacts {
   readonly now: number;
   readonly parsed: Parsed;
   readonly settings: ImportSettings;
+  /** Where in the cluster the tag gets its image from; undefined for one of a registry. */
+  readonly source: LocalSource | undefined;
+  readonly streams: SourceStreams;
 }
 
 /** In this order; the first that holds is the reason that people read. */
@@ -184,6 +194,7 @@ const checkChain: readonly ((facts: TagFacts) => ImportReason | undefined)[] = [
     wantsGeneration(attempt.generation, last?.generation) ? 'generation set' : undefined,
   ({ announced }) => (announced ? 'push announced' : undefined),
   ({ retryAt, now }) => (retryAt !== undefined && retryAt <= now ? 'retry after failure' : undefined),
+  (facts) => (hasComeAbout(facts) ? 'source available' : undefined),
   ({ checkDue }) => (checkDue ? 'scheduled check' : undefined),
 ];
 
@@ -201,19 +212,24 @@ function wantsGeneration(wanted: number | undefined, honoured: number | undefine
   return wanted === 0 || wanted > (honoured ?? 0);
 }
 
-interface PlanContext {
-  readonly now: number;
-  readonly settings: ImportSettings;
-  readonly checks: CheckState;
+/** A source in the cluster that was not there at the last try, and is now. */
+function hasComeAbout({ last, source, streams }: TagFacts): boolean {
+  return source !== undefined && (last?.failures ?? 0) > 0 && resolveSource(source, streams).ok;
 }
 
-function gatherFacts(stream: ImageStream, tag: SourcedTag, { now, settings, checks }: PlanContext): TagFacts {
+interface PlanContext extends PlanFacts {
+  readonly now: number;
+  readonly settings: ImportSettings;
+}
+
+function gatherFacts(stream: ImageStream, tag: SourcedTag, context: PlanContext): TagFacts {
+  const { now, settings, checks, streams } = context;
   const status = stream.status?.tags?.find((entry) => entry.tag === tag.name);
   const last = status?.lastImport;
   const { parsed, phase } = sourceFacts(tag);
   const follows = parsed.ok && isFollowed(tag, parsed.reference, last);
   const schedule = follows
-    ? scheduleOf(parsed.reference, last, { now, settings, checks, tag: tag.name, phase })
+    ? scheduleOf(parsed.reference, last, { ...context, tag: tag.name, phase })
     : undefined;
   return {
     attempt: attemptFor(stream, tag),
@@ -226,6 +242,8 @@ function gatherFacts(stream: ImageStream, tag: SourcedTag, { now, settings, chec
     now,
     parsed,
     settings,
+    source: localSource(stream, tag),
+    streams,
   };
 }
 
@@ -251,7 +269,7 @@ function isFollowed(tag: SourcedTag, reference: ImageReference, last: LastImport
 function scheduleOf(
   reference: ImageReference,
   last: LastImport | undefined,
-  { now, settings, checks, tag, phase }: PlanContext & { tag: string; phase: number },
+  { now, settings, checks, tag, phase }: Omit<PlanContext, 'streams'> & { tag: string; phase: number },
 ): { due: boolean; nextAt: number } {
   const periodMs = settings.schedulePeriodMs * checks.stretch(reference);
   const lookedAt = Math.max(checks.checkedAt(tag), parseTime(last?.attemptedAt) ?? 0);
@@ -262,25 +280,11 @@ type Work = {
   [K in PlannedTag['kind']]: Omit<Extract<PlannedTag, { kind: K }>, 'tag' | 'reason' | 'attempt'>;
 }[PlannedTag['kind']];
 
-function planWork(
-  tag: SourcedTag,
-  { parsed, last, attempt, settings, nextCheckAt }: TagFacts,
-  reason: ImportReason,
-): Work {
+function planWork(stream: ImageStream, tag: SourcedTag, facts: TagFacts, reason: ImportReason): Work {
+  const { parsed, last, attempt, settings, nextCheckAt } = facts;
   const { kind, name } = tag.from;
-  if (kind !== 'DockerImage') {
-    return refuse(
-      'unsupported-source',
-      `tags that point at an ${kind} are not followed by this version of the operator`,
-    );
-  }
-  if (!parsed.ok) {
-    const value = JSON.stringify(name);
-    return refuse(
-      'invalid-reference',
-      `spec.tags[${tag.name}].from.name: Invalid value: ${value}: ${parsed.problem}`,
-    );
-  }
+  if (kind !== 'DockerImage') return planCopy(stream, tag, facts);
+  if (!parsed.ok) return refuse('invalid-reference', invalidName(tag, parsed.problem));
   if (tag.reference) return { kind: 'record', pullSpec: name };
   const lookup: PlannedLookup = {
     reference: parsed.reference,
@@ -293,6 +297,38 @@ function planWork(
   return { kind: 'check', known: last.digest, nextCheckAt, ...lookup };
 }
 
+function planCopy(stream: ImageStream, tag: SourcedTag, { source, streams, settings }: TagFacts): Work {
+  if (source === undefined) {
+    const problem = 'must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>';
+    return refuse('invalid-reference', invalidName(tag, problem));
+  }
+  const found = resolveSource(source, streams);
+  if (!found.ok) return { kind: 'refuse', failure: { ...found.failure, notes: notesOn(stream, source) } };
+  const dockerImageReference =
+    tag.reference === true
+      ? found.item.dockerImageReference
+      : ownPullSpec(stream, source, found.item, settings.localRegistry);
+  const { image, created } = found.item;
+  // A copied tag is as old as its source; an image out of a history comes to the tag now (semantics 1.7).
+  const item = { dockerImageReference, image, created: source.kind === 'tag' ? created : undefined };
+  return { kind: 'copy', item };
+}
+
+/** What has to happen for a source to be seen. */
+function notesOn(stream: ImageStream, source: LocalSource): readonly string[] {
+  const { namespace = '' } = stream.metadata;
+  if (source.namespace === namespace) return ['it is taken as soon as it is there'];
+  return [
+    `it is taken as soon as it is there and shared: system:serviceaccounts:${namespace} must be allowed to get ` +
+      `imagestreams/layers of ${source.stream} in ${source.namespace}, for example by a RoleBinding to ` +
+      'the ClusterRole system:image-puller there',
+  ];
+}
+
+function invalidName(tag: SourcedTag, problem: string): string {
+  return `spec.tags[${tag.name}].from.name: Invalid value: ${JSON.stringify(tag.from.name)}: ${problem}`;
+}
+
 /** `os/architecture`; a half that is missing is the setting's. */
 function platformOf(preferred: string | undefined, fallback: Platform = defaultPlatform): Platform {
   const [os, architecture] = (preferred ?? '').split('/');
@@ -301,43 +337,4 @@ function platformOf(preferred: string | undefined, fallback: Platform = defaultP
 
 function refuse(code: ImportFailure['code'], detail: string): Work {
   return { kind: 'refuse', failure: { code, detail } };
-}
-
-function planRepository(stream: ImageStream, now: number): PlannedRepository | undefined {
-  const from = stream.spec?.dockerImageRepository;
-  if (!from) return undefined;
-  const insecure = stream.metadata.annotations?.[insecureRepositoryAnnotation] === 'true';
-  const requested = requestedImport(stream);
-  const reason = repositoryReason(stream, { from, insecure, requested, now });
-  return reason === undefined
-    ? undefined
-    : { reason, from, insecure, requested, target: repositoryTarget(from) };
-}
-
-function repositoryRetry({ spec, status }: ImageStream): number | undefined {
-  return spec?.dockerImageRepository ? parseTime(status?.repositoryImport?.retryAt) : undefined;
-}
-
-function repositoryReason(
-  stream: ImageStream,
-  wanted: { from: string; insecure: boolean; requested: string | undefined; now: number },
-): ImportReason | undefined {
-  const last = stream.status?.repositoryImport;
-  if (last === undefined) return 'new tag';
-  if (last.from !== wanted.from || (last.insecure === true) !== wanted.insecure) return 'source changed';
-  if (wanted.requested !== undefined && wanted.requested !== last.requested) return 'import requested';
-  const retryAt = parseTime(last.retryAt);
-  return retryAt !== undefined && retryAt <= wanted.now ? 'retry after failure' : undefined;
-}
-
-function repositoryTarget(from: string): ImageReference | ImportFailure {
-  const parsed = parseImageReference(from);
-  const invalid = (problem: string): ImportFailure => ({
-    code: 'invalid-reference',
-    detail: `spec.dockerImageRepository: Invalid value: ${JSON.stringify(from)}: ${problem}`,
-  });
-  if (!parsed.ok) return invalid(parsed.problem);
-  if (parsed.reference.tag !== undefined) return invalid('the repository name may not contain a tag');
-  if (parsed.reference.digest !== undefined) return invalid('the repository name may not contain an ID');
-  return parsed.reference;
 }

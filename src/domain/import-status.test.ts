@@ -1,19 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { checksOf, digest, dockerTag, importSettings, streamOf } from '../../test/support/builders.ts';
+import { digest, dockerTag, factsOf, importSettings, streamOf } from '../../test/support/builders.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { parseTime } from '../api/time.ts';
 import type { ImportFailure } from './import-failure.ts';
+import type { TagOutcome } from './import-outcome.ts';
 import { planImports } from './import-plan.ts';
-import { foldOutcomes, type TagOutcome } from './import-status.ts';
+import { foldOutcomes } from './import-status.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
 const later = now + 3_600_000;
-const settings = { historyLimit: 3, retry: { baseMs: 30_000, maxMs: 900_000 } };
+const settings = { historyLimit: 3, retry: { baseMs: 30_000, maxMs: 900_000 }, localRegistry: undefined };
 const latest = dockerTag('latest', 'r.example/app:1');
 const notFound: ImportFailure = { code: 'manifest-unknown', detail: 'manifest unknown' };
 
 function attemptOf(stream: ImageStream, tag = 'latest') {
-  const planned = planImports(stream, now, importSettings, checksOf()).tags.find(
+  const planned = planImports(stream, now, importSettings, factsOf()).tags.find(
     (candidate) => candidate.tag === tag,
   );
   if (planned === undefined) throw new Error(`nothing is planned for ${tag}`);
@@ -38,7 +39,7 @@ function failed(stream: ImageStream, failure: ImportFailure, tag = 'latest'): Ta
 
 /** When the stream is looked at again. */
 function wakeOf(stream: ImageStream): number | undefined {
-  return planImports(stream, now, importSettings, checksOf()).wakeAt;
+  return planImports(stream, now, importSettings, factsOf()).wakeAt;
 }
 
 /** The stream with the status that an outcome gives it. */

@@ -1,50 +1,15 @@
 /** Folds the outcomes of imports into a stream's status. Pure: same stream, outcomes and time, same status. */
-import { type Condition, setCondition } from '../api/conditions.ts';
-import type {
-  ImageStream,
-  ImageStreamStatus,
-  NamedTagEventList,
-  TagEventCondition,
-} from '../api/generated/image-stream.ts';
-import { formatTime } from '../api/time.ts';
-import { type BackoffPolicy, backoffMs } from './backoff.ts';
-import {
-  type ImportAttempt,
-  isCurrentAttempt,
-  type LastImport,
-  sameRequest,
-  tagGeneration,
-} from './import-attempt.ts';
-import { describeFailure, type ImportFailure, isRetried } from './import-failure.ts';
-import type { PlannedRepository } from './import-plan.ts';
+import type { ImageStream, ImageStreamStatus, NamedTagEventList } from '../api/generated/image-stream.ts';
+import { isCurrentAttempt, sourcedTags } from './import-attempt.ts';
+import type { ImportOutcomes } from './import-outcome.ts';
 import { readyConditions } from './ready-condition.ts';
-import { addTagEvent } from './tag-history.ts';
+import { foldRepository, listingFailure } from './repository-status.ts';
+import { fitStatus } from './status-size.ts';
+import { followLinks } from './tag-following.ts';
+import { dockerImageRepositoryOf } from './tag-resolution.ts';
+import { type FoldContext, type FoldSettings, foldLink, foldTag } from './tag-status.ts';
 import { summarizeTags } from './tag-summary.ts';
 import { type TagTransition, transitionsOf } from './tag-transition.ts';
-
-/** What came out of the work for one tag. */
-export type TagOutcome = { readonly tag: string; readonly attempt: ImportAttempt } & (
-  | {
-      readonly kind: 'resolved';
-      readonly dockerImageReference: string;
-      readonly image: string;
-      /** What the tag's name stood for in the registry: the image, or the index that it was taken from. */
-      readonly digest: string | undefined;
-    }
-  | { readonly kind: 'failed'; readonly failure: ImportFailure }
-);
-
-/** What came out of listing the repository behind a stream. */
-export type RepositoryOutcome = { readonly planned: PlannedRepository } & (
-  | { readonly kind: 'listed'; readonly tags: readonly string[]; readonly additionalTags: number }
-  | { readonly kind: 'failed'; readonly failure: ImportFailure }
-);
-
-/** Everything that was done for a stream at once. */
-export interface ImportOutcomes {
-  readonly tags: readonly TagOutcome[];
-  readonly repository?: RepositoryOutcome | undefined;
-}
 
 /** A folded status and what changed with it. */
 export interface FoldedStatus {
@@ -52,157 +17,140 @@ export interface FoldedStatus {
   readonly transitions: readonly TagTransition[];
 }
 
-/** What folding depends on besides stream and outcomes. */
-export interface FoldSettings {
-  /** History items kept for a tag. */
-  readonly historyLimit: number;
-  /** Waiting times of failed imports. */
-  readonly retry: BackoffPolicy;
+/** What there is to fold. */
+export interface FoldInput extends ImportOutcomes {
+  /** The tags that have an ImageStreamTag now; undefined when nobody looks after these. */
+  readonly tagObjects?: ReadonlySet<string> | undefined;
 }
 
-const importSuccess = 'ImportSuccess';
+type Entries = Map<string, NamedTagEventList>;
 
 /**
- * The status after the outcomes. An outcome whose tag asks for something else by now is left out: the
- * next plan sees the new wish. A failure leaves the tag's history alone (last known good).
+ * The status of a stream (with all of its tags) after the outcomes. An outcome whose tag asks for something else by now is
+ * left out: the next plan sees the new wish. Tags that follow others get what these have, and a tag that is neither asked
+ * for nor has an ImageStreamTag any more goes.
  */
 export function foldOutcomes(
   stream: ImageStream,
-  outcomes: ImportOutcomes,
+  { tags: outcomes, repository, tagObjects }: FoldInput,
   now: number,
   settings: FoldSettings,
 ): FoldedStatus {
-  const entries = new Map((stream.status?.tags ?? []).map((entry) => [entry.tag, entry]));
-  const transitions: TagTransition[] = [];
-  for (const outcome of outcomes.tags) {
+  const context = { now, settings };
+  const before = new Map((stream.status?.tags ?? []).map((entry) => [entry.tag, entry]));
+  const entries: Entries = new Map(before);
+  for (const outcome of outcomes) {
     if (!isCurrentAttempt(stream, outcome.tag, outcome.attempt)) continue;
-    const before = entries.get(outcome.tag) ?? { tag: outcome.tag };
-    const after = foldTag(stream, before, outcome, { now, settings });
-    entries.set(outcome.tag, after);
-    transitions.push(...transitionsOf(before, after));
+    const entry = entries.get(outcome.tag) ?? { tag: outcome.tag };
+    entries.set(outcome.tag, foldTag(stream, entry, outcome, context));
   }
-  const repositoryImport = foldRepository(stream, outcomes.repository, { now, settings });
-  transitions.push(...listingFailure(stream.status?.repositoryImport, repositoryImport));
+  foldLinks(stream, entries, context);
+  dropUnwanted(stream, entries, tagObjects);
+  if (tagObjects !== undefined) noteTagObjects(stream, entries, { before, tagObjects });
+  const repositoryImport = foldRepository(stream, repository, context);
+  const transitions = [
+    ...tagTransitions(before, entries),
+    ...listingFailure(stream.status?.repositoryImport, repositoryImport),
+  ];
   const tags = [...entries.values()].sort((a, b) => (a.tag < b.tag ? -1 : 1));
-  const summary = summarizeTags(tags);
-  const { repositoryImport: _, ...kept } = stream.status ?? {};
+  return { status: statusOf(stream, { tags, repositoryImport }, context), transitions };
+}
+
+function statusOf(
+  stream: ImageStream,
+  {
+    tags,
+    repositoryImport,
+  }: { tags: NamedTagEventList[]; repositoryImport: ImageStreamStatus['repositoryImport'] },
+  { now, settings }: FoldContext,
+): ImageStreamStatus {
+  const { text, lastUpdated } = summarizeTags(tags);
+  const {
+    repositoryImport: _,
+    tags: _tags,
+    tagSummary: _text,
+    lastUpdated: _time,
+    ...kept
+  } = stream.status ?? {};
   const status: ImageStreamStatus = {
     ...kept,
-    dockerImageRepository: stream.spec?.dockerImageRepository ?? '',
+    dockerImageRepository: dockerImageRepositoryOf(stream, settings.localRegistry),
     observedGeneration: stream.metadata.generation ?? 0,
     ...(tags.length > 0 ? { tags } : {}),
     ...(repositoryImport === undefined ? {} : { repositoryImport }),
-    ...(summary.text === '' ? {} : { tagSummary: summary.text }),
-    ...(summary.lastUpdated === undefined ? {} : { lastUpdated: summary.lastUpdated }),
+    ...(text === '' ? {} : { tagSummary: text }),
+    ...(lastUpdated === undefined ? {} : { lastUpdated }),
   };
-  return { status: { ...status, conditions: readyConditions(stream, status, now) }, transitions };
+  const fitting = fitStatus(stream, status);
+  return { ...fitting.status, conditions: readyConditions(stream, fitting, now) };
 }
 
-interface FoldContext {
-  readonly now: number;
-  readonly settings: FoldSettings;
-}
-
-function foldTag(
-  stream: ImageStream,
-  before: NamedTagEventList,
-  outcome: TagOutcome,
-  context: FoldContext,
-): NamedTagEventList {
-  const attempted: LastImport = { ...outcome.attempt, attemptedAt: formatTime(context.now) };
-  const { conditions, ...rest } = before;
-  if (outcome.kind === 'resolved') {
-    const event = {
-      created: formatTime(context.now),
-      dockerImageReference: outcome.dockerImageReference,
-      image: outcome.image,
-      generation: tagGeneration(stream, outcome.tag),
-    };
-    const items = addTagEvent(before.items ?? [], event, context.settings.historyLimit);
-    const digest = outcome.digest === undefined ? {} : { digest: outcome.digest };
-    // A success clears the conditions, as in the reference: there is never an ImportSuccess of True.
-    return { ...rest, items: [...items], lastImport: { ...attempted, ...digest } };
+/** Gives the tags that follow others what these have now. */
+function foldLinks(stream: ImageStream, entries: Entries, context: FoldContext): void {
+  const ends = followLinks(stream, entries);
+  if (ends.size === 0) return;
+  for (const tag of sourcedTags(stream)) {
+    const end = ends.get(tag.name);
+    if (end === undefined) continue;
+    const before = entries.get(tag.name) ?? { tag: tag.name };
+    entries.set(tag.name, foldLink(stream, tag, { before, end }, context));
   }
-  const { digest } = before.lastImport ?? {};
-  // Another wish has no failures yet.
-  const sameWish = sameRequest(before.lastImport ?? {}, outcome.attempt) ? before.lastImport : undefined;
-  return {
-    ...rest,
-    conditions: failedCondition(stream, conditions, outcome, context.now),
-    lastImport: {
-      ...attempted,
-      ...failureCount(stream, outcome.tag, { before: sameWish, failure: outcome.failure }, context),
-      // The digest of the last success stays: a scheduled check goes on from it.
-      ...(digest === undefined ? {} : { digest }),
-    },
-  };
 }
 
-type RepositoryImport = NonNullable<ImageStreamStatus['repositoryImport']>;
-
-/** A failed listing keeps the tags of the last good one. */
-function foldRepository(
+/**
+ * A tag that nobody asks for any more keeps its history (as in the reference), but nothing that is about its source. It
+ * goes when there is no history, and when its ImageStreamTag was there and was deleted.
+ */
+function dropUnwanted(
   stream: ImageStream,
-  outcome: RepositoryOutcome | undefined,
-  context: FoldContext,
-): RepositoryImport | undefined {
-  const before = stream.status?.repositoryImport;
-  if (!stream.spec?.dockerImageRepository) return undefined;
-  if (outcome === undefined || stream.spec.dockerImageRepository !== outcome.planned.from) return before;
-  const { from, insecure, requested } = outcome.planned;
-  const attempted = {
-    from,
-    ...(insecure ? { insecure } : {}),
-    ...(requested === undefined ? {} : { requested }),
-    attemptedAt: formatTime(context.now),
-  };
-  if (outcome.kind === 'listed') {
-    return { ...attempted, tags: [...outcome.tags], additionalTags: outcome.additionalTags };
+  entries: Entries,
+  tagObjects: ReadonlySet<string> | undefined,
+): void {
+  const sourced = new Set(sourcedTags(stream).map(({ name }) => name));
+  const wanted = wantedTags(stream);
+  for (const [tag, entry] of entries) {
+    if (sourced.has(tag)) continue;
+    const { lastImport, conditions, ...rest } = entry;
+    const deleted = entry.hasImageStreamTag === true && tagObjects?.has(tag) === false && !wanted.has(tag);
+    if (deleted || (entry.items ?? []).length === 0) entries.delete(tag);
+    else if (lastImport !== undefined || conditions !== undefined) entries.set(tag, rest);
   }
-  const { tags, additionalTags } = before?.from === from ? before : {};
-  return {
-    ...attempted,
-    ...(tags === undefined ? {} : { tags }),
-    ...(additionalTags === undefined ? {} : { additionalTags }),
-    ...failureCount(stream, '', { before, failure: outcome.failure }, context),
-    ...describeFailure(outcome.failure, from),
-  };
 }
 
-function listingFailure(
-  before: RepositoryImport | undefined,
-  after: RepositoryImport | undefined,
+/**
+ * Notes which tags have an ImageStreamTag, so that its deletion is understood also after a restart. That alone is no reason
+ * for a write, but for a tag that only its ImageStreamTag holds.
+ */
+function noteTagObjects(
+  stream: ImageStream,
+  entries: Entries,
+  { before, tagObjects }: { before: ReadonlyMap<string, NamedTagEventList>; tagObjects: ReadonlySet<string> },
+): void {
+  const changed =
+    entries.size !== before.size || [...entries].some(([tag, entry]) => before.get(tag) !== entry);
+  const answered = stream.status?.observedGeneration === stream.metadata.generation;
+  const wanted = wantedTags(stream);
+  for (const [tag, entry] of entries) {
+    if (entry.hasImageStreamTag === true || !tagObjects.has(tag)) continue;
+    if (changed || !answered || !wanted.has(tag)) entries.set(tag, { ...entry, hasImageStreamTag: true });
+  }
+}
+
+/** The tags that are asked for, with or without a source. */
+function wantedTags(stream: ImageStream): ReadonlySet<string> {
+  return new Set([...(stream.spec?.tags ?? []), ...sourcedTags(stream)].map(({ name }) => name));
+}
+
+function tagTransitions(
+  before: ReadonlyMap<string, NamedTagEventList>,
+  after: ReadonlyMap<string, NamedTagEventList>,
 ): readonly TagTransition[] {
-  if (after?.message === undefined || after.message === before?.message) return [];
-  return [{ kind: 'listing failed', reason: after.reason ?? '', message: after.message }];
-}
-
-/** One failure more, and when to try again: not at all where only an edit helps. */
-function failureCount(
-  stream: ImageStream,
-  tag: string,
-  { before, failure }: { before: { failures?: number } | undefined; failure: ImportFailure },
-  { now, settings }: FoldContext,
-): { failures: number; retryAt?: string } {
-  const failures = (before?.failures ?? 0) + 1;
-  if (!isRetried(failure)) return { failures };
-  const key = `${stream.metadata.namespace}/${stream.metadata.name}:${tag}`;
-  const wait = Math.max(backoffMs(settings.retry, failures, key), failure.retryAfterMs ?? 0);
-  return { failures, retryAt: formatTime(now + wait) };
-}
-
-function failedCondition(
-  stream: ImageStream,
-  conditions: readonly TagEventCondition[] | undefined,
-  { attempt, failure }: Extract<TagOutcome, { kind: 'failed' }>,
-  now: number,
-): TagEventCondition[] {
-  const { reason, message } = describeFailure(failure, attempt.from?.name ?? '');
-  const [condition] = setCondition(
-    (conditions ?? []).filter((candidate) => candidate.type === importSuccess) as Condition[],
-    { type: importSuccess, status: 'False', reason, message },
-    now,
-  );
-  if (condition === undefined) return [];
-  return [{ ...condition, generation: stream.metadata.generation ?? 0 }];
+  const transitions: TagTransition[] = [];
+  for (const [tag, entry] of after) {
+    const was = before.get(tag);
+    if (was !== entry) transitions.push(...transitionsOf(was ?? { tag }, entry));
+  }
+  for (const [tag, entry] of before)
+    if (!after.has(tag)) transitions.push({ kind: 'dropped', tag, images: entry.items?.length ?? 0 });
+  return transitions;
 }

@@ -42,19 +42,13 @@ export type Manifest =
     }
   | { readonly kind: 'index'; readonly mediaType: string; readonly entries: readonly IndexEntry[] };
 
-/** What is used of an image's configuration. */
-export interface ImageConfig {
-  readonly os: string;
-  readonly architecture: string;
-  readonly variant: string | undefined;
-  /** RFC 3339 as in the configuration, unchecked. */
-  readonly created: string | undefined;
-}
-
 /** A parsed value, or what is wrong with the document. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly unsupported: boolean; readonly problem: string };
+
+/** Most layers of an image, and most entries of an index, that are taken. */
+export const maxDescriptors = 1_000;
 
 /** The platform that is chosen from an index when nothing else is asked for. */
 export const defaultPlatform: Platform = { os: 'linux', architecture: 'amd64' };
@@ -82,19 +76,12 @@ export function parseManifest(text: string, contentType: string): Parsed<Manifes
   }
 }
 
-/** Parses an image configuration blob. */
-export function parseImageConfig(text: string): Parsed<ImageConfig> {
+/** Parses an image configuration blob: any JSON object. */
+export function parseImageConfig(text: string): Parsed<JsonObject> {
   const document = parseJsonObject(text);
-  if (document === undefined) return invalid('the image configuration is not a JSON object');
-  return {
-    ok: true,
-    value: {
-      os: textOf(document['os']) ?? '',
-      architecture: textOf(document['architecture']) ?? '',
-      variant: textOf(document['variant']),
-      created: textOf(document['created']),
-    },
-  };
+  return document === undefined
+    ? invalid('the image configuration is not a JSON object')
+    : { ok: true, value: document };
 }
 
 /**
@@ -141,6 +128,8 @@ function parseImage(document: JsonObject, mediaType: string): Parsed<Manifest> {
   const config = parseDescriptor(document['config']);
   if (config === undefined) return invalid('the manifest has no valid config');
   const layers: Descriptor[] = [];
+  if (arrayOf(document['layers']).length > maxDescriptors)
+    return invalid(`the manifest has more than ${maxDescriptors} layers`);
   for (const entry of arrayOf(document['layers'])) {
     const layer = parseDescriptor(entry);
     if (layer === undefined) return invalid('the manifest has an invalid layer');
@@ -154,6 +143,8 @@ function parseIndex(document: JsonObject, mediaType: string): Parsed<Manifest> {
     return invalid('the index has a config or layers of its own');
   }
   const entries: IndexEntry[] = [];
+  if (arrayOf(document['manifests']).length > maxDescriptors)
+    return invalid(`the index has more than ${maxDescriptors} entries`);
   for (const entry of arrayOf(document['manifests'])) {
     const descriptor = parseDescriptor(entry);
     if (descriptor === undefined) return invalid('the index has an invalid entry');

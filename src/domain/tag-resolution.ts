@@ -2,10 +2,29 @@
 import type { ImageStream } from '../api/generated/image-stream.ts';
 
 /**
- * The pull spec of a stream's tag: `repository@sha256:…`, or for a reference-only tag the pull spec as
- * written. The newest history item counts, whatever its conditions say (last known good, semantics 1.10).
+ * The repository that serves a stream's images: a place in the cluster's own registry (`localRegistry`, host and port) when
+ * there is one, else the repository that the stream stands for as a whole, or '' (semantics 1.5).
  */
-export function resolvePullSpec(stream: ImageStream | undefined, tag: string): string | undefined {
+export function dockerImageRepositoryOf(stream: ImageStream, localRegistry: string | undefined): string {
+  if (localRegistry === undefined) return stream.spec?.dockerImageRepository ?? '';
+  return `${localRegistry}/${stream.metadata.namespace}/${stream.metadata.name}`;
+}
+
+/**
+ * The pull spec that consumers of a stream's tag get: `repository@sha256:…`, or for a reference-only tag the pull spec as
+ * written. The newest history item counts, whatever its conditions say (last known good, semantics 1.10). With the
+ * reference policy `Local` it names the cluster's own registry (`localRegistry`); without one that is as `Source`. `stream`
+ * has all of its tags.
+ */
+export function resolvePullSpec(
+  stream: ImageStream | undefined,
+  tag: string,
+  localRegistry: string | undefined,
+): string | undefined {
   const newest = stream?.status?.tags?.find((entry) => entry.tag === tag)?.items?.[0];
-  return newest?.dockerImageReference;
+  if (stream === undefined || newest === undefined) return undefined;
+  if (localRegistry === undefined || newest.image === '') return newest.dockerImageReference;
+  const policy = stream.spec?.tags?.find(({ name }) => name === tag)?.referencePolicy?.type;
+  if (policy !== 'Local') return newest.dockerImageReference;
+  return `${dockerImageRepositoryOf(stream, localRegistry)}@${newest.image}`;
 }

@@ -7,6 +7,8 @@ export type TagTransition =
   | { readonly kind: 'moved'; readonly tag: string; readonly from: string | undefined; readonly to: string }
   | { readonly kind: 'failed'; readonly tag: string; readonly reason: string; readonly message: string }
   | { readonly kind: 'recovered'; readonly tag: string }
+  /** The tag and its history are gone: its ImageStreamTag was deleted, or nothing was left of it. */
+  | { readonly kind: 'dropped'; readonly tag: string; readonly images: number }
   /** The repository behind the stream cannot be listed. */
   | { readonly kind: 'listing failed'; readonly reason: string; readonly message: string };
 

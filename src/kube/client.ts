@@ -1,7 +1,7 @@
 /** Typed reads and writes over a {@link Resource}: JSON in, JSON out, refusals as {@link KubeApiError}. */
 import type { Dispatcher } from 'undici';
 import { fieldManager } from '../api/annotations.ts';
-import { parseJsonObject, textOf } from '../api/json.ts';
+import { arrayOf, parseJsonObject, textOf, valueAt } from '../api/json.ts';
 import { type KubeObject, type Resource, type ResourcePlace, resourcePath } from '../api/resources.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
@@ -15,12 +15,23 @@ export interface ListPage<T> {
 }
 
 /** How a patch document is meant. */
-export type PatchType = 'merge' | 'strategic';
+export type PatchType = 'merge' | 'strategic' | 'apply';
 
 const patchContentTypes: Readonly<Record<PatchType, string>> = {
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
+  // JSON is YAML.
+  apply: 'application/apply-patch+yaml',
 };
+
+/** What of a collection is wanted. */
+export interface ListOptions {
+  readonly limit: number;
+  readonly continue?: string | undefined;
+  readonly labelSelector?: string;
+}
+
+const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 /** Options of {@link KubeClient}. */
 export interface KubeClientOptions {
@@ -68,11 +79,22 @@ export class KubeClient {
   /** Reads one page of a collection of all namespaces. */
   async listPage<T extends KubeObject>(
     resource: Resource<T>,
-    page: { limit: number; continue?: string | undefined },
+    options: ListOptions,
     signal: AbortSignal,
   ): Promise<ListPage<T>> {
-    const query = { limit: String(page.limit), ...(page.continue ? { continue: page.continue } : {}) };
+    const query = listQuery(options);
     return this.#json<ListPage<T>>({ method: 'GET', path: resourcePath(resource, {}), query, signal });
+  }
+
+  /** The same with nothing but the metadata of the objects. */
+  async listMetadataPage(
+    resource: Resource<KubeObject>,
+    options: ListOptions,
+    signal: AbortSignal,
+  ): Promise<ListPage<KubeObject>> {
+    const query = listQuery(options);
+    const path = resourcePath(resource, {});
+    return this.#json<ListPage<KubeObject>>({ method: 'GET', path, query, accept: metadataOnly, signal });
   }
 
   /** Reads the objects of a namespace that a field selector picks; at most the first `limit` of them. */
@@ -105,7 +127,7 @@ export class KubeClient {
   async patch<T extends KubeObject>(
     resource: Resource<T>,
     place: ResourcePlace,
-    patch: { type: PatchType; document: unknown },
+    patch: { type: Exclude<PatchType, 'apply'>; document: unknown },
     signal: AbortSignal,
   ): Promise<T> {
     return this.#json<T>({
@@ -116,6 +138,40 @@ export class KubeClient {
       contentType: patchContentTypes[patch.type],
       signal,
     });
+  }
+
+  /**
+   * Creates an object or sets the fields of one that are in the document, and takes back those that an earlier apply had and
+   * this one has not. With `metadata.resourceVersion` in it the server answers 409 when the object is another one by now,
+   * and never creates one. `force` takes fields from others; without it that is a 409 too.
+   */
+  async apply<T extends KubeObject>(
+    resource: Resource<T>,
+    document: T,
+    { force }: { force: boolean },
+    signal: AbortSignal,
+  ): Promise<T> {
+    const { namespace, name } = document.metadata;
+    return this.#json<T>({
+      method: 'PATCH',
+      path: resourcePath(resource, { namespace, name }),
+      query: { fieldManager, force: String(force) },
+      body: JSON.stringify(document),
+      contentType: patchContentTypes.apply,
+      signal,
+    });
+  }
+
+  /** Deletes an object of a version that was seen; 409 when it is another one by now. */
+  async delete(
+    resource: Resource<KubeObject>,
+    place: ResourcePlace,
+    resourceVersion: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { resourceVersion } };
+    const path = resourcePath(resource, place);
+    await this.#json({ method: 'DELETE', path, body: JSON.stringify(options), signal });
   }
 
   /** Opens a watch; the body is one JSON document a line. Throws {@link KubeApiError} when it is refused. */
@@ -146,6 +202,14 @@ export class KubeClient {
   }
 }
 
+function listQuery({ limit, continue: next, labelSelector }: ListOptions): Record<string, string> {
+  return {
+    limit: String(limit),
+    ...(next ? { continue: next } : {}),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+  };
+}
+
 async function toError(options: KubeRequest, response: Dispatcher.ResponseData): Promise<KubeApiError> {
   const text = await readBounded(response.body, maxErrorBytes).then(String, () => '');
   const status = parseJsonObject(text) ?? {};
@@ -156,6 +220,9 @@ async function toError(options: KubeRequest, response: Dispatcher.ResponseData):
     status: response.statusCode,
     reason: textOf(status['reason']) ?? '',
     message: textOf(status['message']) ?? text.slice(0, 512),
+    causes: arrayOf(valueAt(status, ['details', 'causes'])).flatMap(
+      (cause) => textOf(valueAt(cause, ['reason'])) ?? [],
+    ),
     retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
   });
 }

@@ -11,7 +11,7 @@ export type Reconcile = (key: string, signal: AbortSignal) => Promise<WorkResult
 
 /** Options of {@link Controller}. */
 export interface ControllerOptions {
-  readonly name: 'imagestream' | 'trigger';
+  readonly name: 'imagestream' | 'imagestreamtag' | 'trigger';
   readonly concurrency: number;
   readonly reconcile: Reconcile;
   readonly clock: Clock;

@@ -6,6 +6,8 @@ export class KubeApiError extends Error {
   readonly status: number;
   /** Machine-readable reason of the `Status` object, for example `Conflict`; empty when the answer was no Status. */
   readonly reason: string;
+  /** Machine-readable causes in the details of the `Status`, for example `NamespaceTerminating`. */
+  readonly causes: readonly string[];
   /** How long the server wants to be left alone, in milliseconds; undefined when it did not say. */
   readonly retryAfterMs: number | undefined;
 
@@ -15,12 +17,14 @@ export class KubeApiError extends Error {
     status: number;
     reason: string;
     message: string;
+    causes?: readonly string[];
     retryAfterMs: number | undefined;
   }) {
     super(`${facts.method} ${facts.path}: ${facts.status} ${facts.message}`);
     this.name = 'KubeApiError';
     this.status = facts.status;
     this.reason = facts.reason;
+    this.causes = facts.causes ?? [];
     this.retryAfterMs = facts.retryAfterMs;
   }
 }
@@ -43,6 +47,19 @@ export function isForbidden(error: unknown): boolean {
 /** The API server or an admission rule says no to this very request: the same one again will not do. */
 export function isRefused(error: unknown): error is KubeApiError {
   return error instanceof KubeApiError && [400, 403, 413, 422].includes(error.status);
+}
+
+/** The namespace is being deleted: nothing can be created in it any more. */
+export function isTerminating(error: unknown): boolean {
+  return error instanceof KubeApiError && error.causes.includes('NamespaceTerminating');
+}
+
+/** etcd's own limit on the size of objects comes as an internal error of the API server. */
+export function isTooLarge(error: unknown): error is KubeApiError {
+  return (
+    error instanceof KubeApiError &&
+    (error.status === 413 || (error.status === 500 && error.message.includes('too large')))
+  );
 }
 
 /** The watch position or list continuation is too old: list again. */

@@ -16,6 +16,8 @@ export interface KubeRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly contentType?: string;
+  /** `application/json` unless told. */
+  readonly accept?: string;
   readonly signal: AbortSignal;
   /** A watch gets a connection of its own and no limit on the time between two events. */
   readonly watch?: boolean;
@@ -85,7 +87,7 @@ export class KubeTransport {
       signal: options.signal,
       headers: {
         ...this.#headers,
-        accept: 'application/json',
+        accept: options.accept ?? 'application/json',
         'user-agent': this.#userAgent,
         ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
       },

@@ -59,6 +59,12 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  readonly sweptImages = new Counter({
+    name: 'imagestream_image_swept_total',
+    help: 'Image objects that were deleted because nothing reached them any more.',
+    registers: this.#registers,
+  });
+
   readonly watchEvents = new Counter({
     name: 'imagestream_watch_event_total',
     help: 'Lists, watches and failures of the reflectors by resource.',
@@ -83,7 +89,7 @@ export class Metrics {
   #queues: readonly { readonly name: string; readonly depth: number }[] = [];
 
   constructor() {
-    for (const controller of ['imagestream', 'trigger']) {
+    for (const controller of ['imagestream', 'imagestreamtag', 'trigger']) {
       for (const result of ['success', 'failure']) this.reconciles.inc({ controller, result }, 0);
     }
     for (const result of ['resolved', 'unchanged', 'deferred']) this.imports.inc({ result }, 0);

@@ -1,6 +1,7 @@
 import type { ImageStream, NamedTagEventList, TagReference } from '../../src/api/generated/image-stream.ts';
 import type { TriggeredWorkload } from '../../src/api/workload.ts';
-import type { CheckState, ImportSettings } from '../../src/domain/import-plan.ts';
+import type { CheckState, ImportSettings, PlanFacts } from '../../src/domain/import-plan.ts';
+import type { SourceStreams } from '../../src/domain/tag-source.ts';
 
 /** A digest that is one hexadecimal digit repeated. */
 export function digest(digit: string): string {
@@ -32,11 +33,17 @@ export const importSettings: ImportSettings = {
   importMode: 'Legacy',
   platform: { os: 'linux', architecture: 'amd64' },
   schedulePeriodMs: 900_000,
+  localRegistry: undefined,
 };
 
 /** Checks of a process that has just looked at everything. */
 export function checksOf(more: Partial<CheckState> = {}): CheckState {
   return { checkedAt: () => Number.MAX_SAFE_INTEGER, announced: () => false, stretch: () => 1, ...more };
+}
+
+/** What a plan is made from, where no other stream is there. */
+export function factsOf(more: Partial<CheckState> = {}, streams: SourceStreams = () => undefined): PlanFacts {
+  return { checks: checksOf(more), streams };
 }
 
 /** A Deployment `apps/web` as the trigger controller keeps it, with one container `web`. */

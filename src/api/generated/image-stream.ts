@@ -174,6 +174,10 @@ export interface NamedTagEventList {
    */
   conditions?: TagEventCondition[];
   lastImport?: TagLastImport;
+  /**
+   * Whether an ImageStreamTag was seen for this tag. When that is deleted, a tag that the spec does not have goes with it.
+   */
+  hasImageStreamTag?: boolean;
 }
 /**
  * One image that the tag has pointed at.

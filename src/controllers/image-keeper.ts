@@ -1,0 +1,102 @@
+/** Writes Image objects once, and hands the metadata of an image on to those who show it. */
+import type { Logger } from 'pino';
+import type { Image } from '../api/generated/image.ts';
+import { images } from '../api/resources.ts';
+import { imageObjectName } from '../domain/image-object.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isConflict, isForbidden, isNotFound, isRefused, isTooLarge } from '../kube/errors.ts';
+import { RegistryError } from '../registry/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** Options of {@link ImageKeeper}. */
+export interface ImageKeeperOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What was just written is shown next: it is held that long, by characters of JSON. Nothing else of an image is. */
+const maxRecentLength = 4 * 1024 * 1024;
+
+/** The Image objects of the cluster. */
+export class ImageKeeper {
+  readonly #options: ImageKeeperOptions;
+  readonly #recent = new Map<string, { readonly image: Image; readonly length: number }>();
+  #recentLength = 0;
+  /** When an import last found each image in use (epoch milliseconds), until {@link forgetUses}. */
+  readonly #used = new Map<string, number>();
+  #toldForbidden = false;
+
+  constructor(options: ImageKeeperOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Creates the object of an image; one that is there stays as it is. Throws a {@link RegistryError} when the API server does
+   * not accept it, and a `KubeApiError` when it cannot be asked.
+   */
+  async store(image: Image, signal: AbortSignal): Promise<void> {
+    this.#used.set(image.metadata.name, this.#options.clock.now());
+    this.#remember(image);
+    try {
+      await this.#options.client.create(images, image, signal);
+    } catch (error) {
+      if (isConflict(error)) return;
+      if (isForbidden(error)) return this.#tellForbidden(error);
+      if (!isRefused(error) && !isTooLarge(error)) throw error;
+      throw new RegistryError('image-refused', `the API server does not accept the Image: ${error.message}`);
+    }
+  }
+
+  /** The Image of a digest; undefined when there is none. */
+  async read(digest: string, signal: AbortSignal): Promise<Image | undefined> {
+    const name = imageObjectName(digest);
+    const recent = this.#recent.get(name)?.image;
+    if (recent !== undefined) return recent;
+    try {
+      return await this.#options.client.get(images, { name }, signal);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      if (!isForbidden(error)) throw error;
+      this.#tellForbidden(error);
+      return undefined;
+    }
+  }
+
+  /** True when an import has found the image since a time: a history may be about to hold it. */
+  usedSince(name: string, time: number): boolean {
+    return (this.#used.get(name) ?? 0) >= time;
+  }
+
+  /** Forgets the uses before a time. */
+  forgetUses(before: number): void {
+    for (const [name, time] of this.#used) if (time < before) this.#used.delete(name);
+  }
+
+  #remember(image: Image): void {
+    const { name } = image.metadata;
+    const length = JSON.stringify(image).length;
+    this.#forget(name);
+    this.#recent.set(name, { image, length });
+    this.#recentLength += length;
+    for (const oldest of this.#recent.keys()) {
+      if (this.#recentLength <= maxRecentLength) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#recentLength -= this.#recent.get(name)?.length ?? 0;
+    this.#recent.delete(name);
+  }
+
+  /** Images are of use, but no tag waits for them. */
+  #tellForbidden(error: unknown): void {
+    if (this.#toldForbidden) return;
+    this.#toldForbidden = true;
+    this.#options.log.warn(
+      { err: error },
+      'no Image objects: the operator lacks the right to read and create them',
+    );
+  }
+}

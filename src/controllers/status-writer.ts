@@ -1,0 +1,132 @@
+/** Writes the status of streams: outcomes are folded into the newest object, and what changed goes out as one patch. */
+import type { Logger } from 'pino';
+import type { ImageStream } from '../api/generated/image-stream.ts';
+import { imageStreams } from '../api/resources.ts';
+import type { ImportOutcomes } from '../domain/import-outcome.ts';
+import { foldOutcomes } from '../domain/import-status.ts';
+import { mergePatchOf } from '../domain/json-difference.ts';
+import type { FoldSettings } from '../domain/tag-status.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isConflict, isNotFound, isRefused, isTooLarge } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { tellRefusal, tellTransitions } from './stream-events.ts';
+import type { StreamViews } from './tag-objects.ts';
+
+/** What the writer works with. */
+export interface StatusWriterOptions {
+  readonly client: KubeClient;
+  readonly views: StreamViews;
+  readonly recorder: EventRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly settings: FoldSettings;
+}
+
+/** Writes of one outcome until another writer is left to win, and the key comes again. */
+const maxWriteAttempts = 5;
+/** Versions that are remembered as outdated: those of the last few writes. */
+const maxOutdated = 20;
+
+/** What this process remembers of the writes of a stream; nothing of it has to survive. */
+export interface StatusMemory {
+  /** The versions that the last write left behind: a store that still shows one of them is not up to date. */
+  outdated: ReadonlySet<string>;
+  /** Outcomes that could not be written yet: they are written before anything is imported again. */
+  unwritten: ImportOutcomes | undefined;
+  /** The version whose status was refused. */
+  refused: string | undefined;
+}
+
+/**
+ * Writes outcomes and remembers what became of them. Resolves to the stream as it is now; undefined when there is nothing
+ * more to do for now.
+ */
+export async function writeOutcomes(
+  options: StatusWriterOptions,
+  memory: StatusMemory,
+  work: { stream: ImageStream; outcomes: ImportOutcomes },
+  signal: AbortSignal,
+): Promise<ImageStream | undefined> {
+  try {
+    const written = await writeStatus(options, work.stream, work.outcomes, signal);
+    memory.unwritten = undefined;
+    if (written === undefined) return undefined;
+    memory.outdated = new Set([...memory.outdated, ...written.outdated].slice(-maxOutdated));
+    return written.stream;
+  } catch (error) {
+    // Missing rights may come back; what is invalid or too large stays so until the stream changes.
+    if ((isRefused(error) && error.status !== 403) || isTooLarge(error)) {
+      memory.unwritten = undefined;
+      memory.refused = work.stream.metadata.resourceVersion;
+      tellRefusal(options, work.stream, error);
+      return undefined;
+    }
+    // The images were found: a busy API server does not make the registry be asked again.
+    memory.unwritten = joinOutcomes(memory.unwritten, work.outcomes);
+    throw error;
+  }
+}
+
+/** The later outcome of a tag counts. */
+function joinOutcomes(before: ImportOutcomes | undefined, after: ImportOutcomes): ImportOutcomes {
+  if (before === undefined || before === after) return after;
+  const tags = new Map([...before.tags, ...after.tags].map((outcome) => [outcome.tag, outcome]));
+  return { tags: [...tags.values()], repository: after.repository ?? before.repository };
+}
+
+interface WrittenStatus {
+  readonly stream: ImageStream;
+  /** The resourceVersions that are older than what was written; none when there was nothing to write. */
+  readonly outdated: ReadonlySet<string>;
+}
+
+/** Folds the outcomes into the newest object until the write goes through; undefined when the stream is gone. */
+async function writeStatus(
+  options: StatusWriterOptions,
+  stream: ImageStream,
+  outcomes: ImportOutcomes,
+  signal: AbortSignal,
+): Promise<WrittenStatus | undefined> {
+  const { client, views, clock, settings } = options;
+  const { namespace, name } = stream.metadata;
+  const now = clock.now();
+  const outdated = new Set<string>();
+  let current = stream;
+  for (let attempt = 1; ; attempt++) {
+    const tagObjects = tagsWithObject(views, current);
+    const { status, transitions } = foldOutcomes(
+      views.of(current),
+      { ...outcomes, tagObjects },
+      now,
+      settings,
+    );
+    const patch = mergePatchOf(current.status ?? {}, status);
+    if (patch === undefined) return { stream: current, outdated };
+    const { uid, resourceVersion } = current.metadata;
+    outdated.add(resourceVersion ?? '');
+    const document = { metadata: { uid, resourceVersion }, status: patch };
+    try {
+      const place = { namespace, name, subresource: 'status' as const };
+      const written = await client.patch(imageStreams, place, { type: 'merge', document }, signal);
+      tellTransitions(options, written, transitions);
+      return { stream: written, outdated };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      if (!isConflict(error) || attempt === maxWriteAttempts) throw error;
+    }
+    const fresh = await client.get(imageStreams, { namespace, name }, signal).catch(absent);
+    if (fresh === undefined || fresh.metadata.uid !== uid) return undefined;
+    current = fresh;
+  }
+}
+
+/** The tags of a stream that have an ImageStreamTag. */
+function tagsWithObject(views: StreamViews, stream: ImageStream): ReadonlySet<string> {
+  return new Set(views.objectsOf(stream).flatMap(({ of }) => of?.tag ?? []));
+}
+
+function absent(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
+}

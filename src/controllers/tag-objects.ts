@@ -1,0 +1,119 @@
+/** What the operator knows of ImageStreamTags, and streams with all the tags that these declare for them. */
+import { fieldManager, imageStreamTagAnnotation } from '../api/annotations.ts';
+import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
+import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
+import { arrayOf, isJsonObject, textOf, valueAt } from '../api/json.ts';
+import type { KnownTagObject } from '../api/tag-object.ts';
+import { withDeclaredTags } from '../domain/effective-stream.ts';
+import { effectiveCondition, shownAnnotations, storedContent } from '../domain/tag-object.ts';
+import { parseTagObjectName } from '../domain/tag-object-name.ts';
+import { type ObjectKey, objectKey, Store } from '../kube/store.ts';
+import { stableHash } from '../runtime/stable-hash.ts';
+
+/** Index of the store: the stream that an object belongs to by its name. */
+const byStream = 'by stream';
+
+/** The fields that only the operator writes. */
+const ownFields = ['f:image', 'f:conditions', 'f:generation', 'f:updated', 'f:lookupPolicy'];
+
+/** A store for ImageStreamTags that can tell which ones belong to a stream. */
+export function createTagObjectStore(): Store<KnownTagObject> {
+  const store = new Store<KnownTagObject>(({ resourceVersion }) => resourceVersion);
+  store.addIndex(byStream, ({ namespace, of }) =>
+    of === undefined ? [] : [objectKey(namespace, of.stream)],
+  );
+  return store;
+}
+
+/** What is kept of an ImageStreamTag. */
+export function keepTagObject(object: ImageStreamTag): KnownTagObject {
+  const { namespace = '', name, resourceVersion = '', annotations, deletionTimestamp } = object.metadata;
+  const { declared: isDeclared, tampered } = writersOf(object.metadata.managedFields);
+  const of = parseTagObjectName(name, {
+    tag: object.tag?.name,
+    full: annotations?.[imageStreamTagAnnotation],
+  });
+  const owner = object.metadata.ownerReferences?.find(({ kind }) => kind === 'ImageStream')?.uid;
+  const overruled = object.conditions?.find(({ type }) => type === effectiveCondition);
+  return {
+    namespace,
+    name,
+    resourceVersion,
+    of,
+    declared: isDeclared && of !== undefined ? declaredTag(object, of.tag) : undefined,
+    owner,
+    content: stableHash([storedContent(object, { owner, isDeclared })]),
+    hasMetadata: object.image?.dockerImageMetadata !== undefined,
+    tampered,
+    ineffectiveSince: overruled === undefined ? undefined : (overruled.lastTransitionTime ?? ''),
+    deleting: deletionTimestamp !== undefined,
+  };
+}
+
+/** The annotations of a declared object are those of its tag, unless the tag has its own (semantics 4.1). */
+function declaredTag({ tag, metadata }: ImageStreamTag, name: string): TagReference | undefined {
+  if (!tag) return undefined;
+  const annotations = tag.annotations ?? shownAnnotations(metadata.annotations);
+  return { ...tag, name, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
+}
+
+/** Who else than the operator has written what, as the API server notes it. */
+function writersOf(managedFields: unknown): { declared: boolean; tampered: boolean } {
+  let [declared, tampered] = [false, false];
+  for (const entry of arrayOf(managedFields)) {
+    if (textOf(valueAt(entry, ['manager'])) === fieldManager) continue;
+    const fields = valueAt(entry, ['fieldsV1']);
+    if (!isJsonObject(fields)) continue;
+    declared ||= fields['f:tag'] !== undefined;
+    tampered ||= ownFields.some((field) => fields[field] !== undefined);
+  }
+  return { declared, tampered };
+}
+
+/** Streams as the rules read them: with the tags that ImageStreamTags declare. */
+export class StreamViews {
+  readonly #streams: Store<ImageStream>;
+  readonly #tagObjects: Store<KnownTagObject>;
+  readonly #views = new WeakMap<
+    ImageStream,
+    { readonly declared: readonly TagReference[]; readonly view: ImageStream }
+  >();
+
+  constructor(stores: { streams: Store<ImageStream>; tagObjects: Store<KnownTagObject> }) {
+    this.#streams = stores.streams;
+    this.#tagObjects = stores.tagObjects;
+  }
+
+  /** The stream under a key, with all of its tags. */
+  get(key: ObjectKey): ImageStream | undefined {
+    const stream = this.#streams.get(key);
+    return stream === undefined ? undefined : this.of(stream);
+  }
+
+  /** A stream that is at hand, with all of its tags; the same object as long as nothing changes. */
+  of(stream: ImageStream): ImageStream {
+    const declared = this.objectsOf(stream).flatMap((object) => object.declared ?? []);
+    if (declared.length === 0) return stream;
+    const known = this.#views.get(stream);
+    if (known !== undefined && sameItems(known.declared, declared)) return known.view;
+    const view = withDeclaredTags(stream, declared);
+    this.#views.set(stream, { declared, view });
+    return view;
+  }
+
+  /** The ImageStreamTags of a stream. */
+  objectsOf({ metadata: { namespace, name } }: ImageStream): readonly KnownTagObject[] {
+    return this.objectsUnder(objectKey(namespace, name));
+  }
+
+  /** The ImageStreamTags of a stream by its key, whether it exists or not. */
+  objectsUnder(key: ObjectKey): readonly KnownTagObject[] {
+    const keys = this.#tagObjects.keysByIndex(byStream, key);
+    return [...keys].flatMap((objectKeyOf) => this.#tagObjects.get(objectKeyOf) ?? []);
+  }
+}
+
+/** True when two lists hold the very same objects. */
+export function sameItems(left: readonly unknown[], right: readonly unknown[]): boolean {
+  return left.length === right.length && left.every((item, i) => item === right[i]);
+}
