@@ -73,9 +73,8 @@ export class ImageSweeper {
     const { streams } = this.#options;
     const roots = new Set<string>();
     for (const key of streams.keys()) {
-      for (const { items } of streams.get(key)?.status?.tags ?? []) {
-        for (const { image } of items ?? []) if (image !== '') roots.add(imageObjectName(image));
-      }
+      const items = (streams.get(key)?.status?.tags ?? []).flatMap((entry) => entry.items ?? []);
+      for (const { image } of items) if (image !== '') roots.add(imageObjectName(image));
     }
     return roots;
   }

@@ -32,6 +32,14 @@ export interface ImporterOptions {
   readonly clock: Clock;
 }
 
+/** An image that a history of a namespace holds. */
+export interface ImageToRestore {
+  /** With its digest. */
+  readonly pullSpec: string;
+  readonly namespace: string;
+  readonly insecure: boolean;
+}
+
 /** Failures that a newer secret or certificate authority of the namespace may mend. */
 const mendable: ReadonlySet<ImportFailureCode> = new Set(['unauthorized', 'denied', 'certificate']);
 
@@ -159,11 +167,7 @@ export class Importer {
    * Reads an image that a history holds once more, for its Image object is not there. Resolves when it is, or when the
    * registry has it no more.
    */
-  async restore(
-    pullSpec: string,
-    { namespace, insecure }: { namespace: string; insecure: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async restore({ pullSpec, namespace, insecure }: ImageToRestore, signal: AbortSignal): Promise<void> {
     const parsed = parseImageReference(pullSpec);
     if (!parsed.ok) return;
     // An index that was kept is kept again; an image has one platform anyway.

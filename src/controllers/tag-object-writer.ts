@@ -22,7 +22,7 @@ import { type ObjectKey, objectKey } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { stableHash } from '../runtime/stable-hash.ts';
 import type { ImageKeeper } from './image-keeper.ts';
-import type { Importer } from './importer.ts';
+import type { ImageToRestore, Importer } from './importer.ts';
 import type { StreamViews } from './tag-objects.ts';
 
 /** Options of {@link TagObjectWriter}. */
@@ -116,7 +116,7 @@ export class TagObjectWriter {
         isDeclared: known?.declared !== undefined,
       }),
     ]);
-    const hasMetadata = (content.image?.digest ?? '') === '' || known?.hasMetadata === true;
+    const hasMetadata = digestOf(content) === '' || known?.hasMetadata === true;
     if (known?.content === hash && !known.tampered && hasMetadata) return [];
     return [{ key, name: tagObjectName(view.metadata.name, tag), tag, content, known, hash }];
   }
@@ -127,25 +127,32 @@ export class TagObjectWriter {
     task: Task,
     signal: AbortSignal,
   ): Promise<TaskResult> {
-    const { client, clock } = this.#options;
     const put = this.#put.get(task.key);
-    if (put !== undefined && put.hash === task.hash && put.until > clock.now()) return 'later';
+    if (put?.hash === task.hash && put.until > this.#options.clock.now()) return 'later';
     const image = await this.#imageOf(view, task, signal);
-    const imageIsMissing = image === undefined && (task.content.image?.digest ?? '') !== '';
-    if (imageIsMissing) this.#putOff(task);
-    else this.#put.delete(task.key);
-    // Nothing has changed but for what cannot be had now.
-    if (imageIsMissing && task.known?.content === task.hash && !task.known.tampered) return 'later';
-    const document = this.#document(stream, task, { view, image });
+    const isComplete = image !== undefined || digestOf(task.content) === '';
+    if (isComplete) this.#put.delete(task.key);
+    else {
+      this.#putOff(task);
+      // Nothing has changed but for what cannot be had now.
+      if (task.known?.content === task.hash && !task.known.tampered) return 'later';
+    }
+    const result = await this.#write(stream, task, this.#document(stream, task, { view, image }), signal);
+    return result === 'written' && !isComplete ? 'later' : result;
+  }
+
+  async #write(
+    stream: ImageStream,
+    task: Task,
+    document: ImageStreamTag,
+    signal: AbortSignal,
+  ): Promise<TaskResult> {
+    const { key, known } = task;
     try {
-      const written = await client.apply(
-        imageStreamTags,
-        document,
-        { force: task.known !== undefined },
-        signal,
-      );
-      if (written.metadata.resourceVersion !== task.known?.resourceVersion) this.#awaited.add(task.key);
-      return imageIsMissing ? 'later' : 'written';
+      const force = known !== undefined;
+      const written = await this.#options.client.apply(imageStreamTags, document, { force }, signal);
+      if (written.metadata.resourceVersion !== known?.resourceVersion) this.#awaited.add(key);
+      return 'written';
     } catch (error) {
       return this.#afterFailure(stream, task, error);
     }
@@ -168,14 +175,11 @@ export class TagObjectWriter {
   /** The metadata of the image: as it is in its Image, or once more from the registry. */
   async #imageOf(view: ImageStream, { tag, content }: Task, signal: AbortSignal): Promise<Image | undefined> {
     const { keeper, importer } = this.#options;
-    const digest = content.image?.digest ?? '';
+    const digest = digestOf(content);
     if (digest === '') return undefined;
     const image = await keeper.read(digest, signal);
     if (image !== undefined) return image;
-    const pullSpec = view.status?.tags?.find((entry) => entry.tag === tag)?.items?.[0]?.dockerImageReference;
-    const policy = view.spec?.tags?.find(({ name }) => name === tag)?.importPolicy;
-    const { namespace = '' } = view.metadata;
-    await importer.restore(pullSpec ?? '', { namespace, insecure: policy?.insecure ?? false }, signal);
+    await importer.restore(restoreOf(view, tag), signal);
     return keeper.read(digest, signal);
   }
 
@@ -233,6 +237,21 @@ export class TagObjectWriter {
 
 function keyFor({ metadata: { namespace, name } }: ImageStream, tag: string): ObjectKey {
   return objectKey(namespace, tagObjectName(name, tag));
+}
+
+/** The digest of the image that is shown; empty where there is none. */
+function digestOf({ image }: TagObjectContent): string {
+  return image?.digest ?? '';
+}
+
+function restoreOf(view: ImageStream, tag: string): ImageToRestore {
+  const { items = [] } = view.status?.tags?.find((entry) => entry.tag === tag) ?? {};
+  const policy = view.spec?.tags?.find(({ name }) => name === tag)?.importPolicy;
+  return {
+    pullSpec: items[0]?.dockerImageReference ?? '',
+    namespace: view.metadata.namespace ?? '',
+    insecure: policy?.insecure ?? false,
+  };
 }
 
 function waitAfter(result: TaskResult): number | undefined {

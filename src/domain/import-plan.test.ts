@@ -141,9 +141,16 @@ describe('what is done for a tag', () => {
       },
     },
     {
-      name: 'another kind of source is refused, not ignored',
-      tag: { name: 'latest', from: { kind: 'ImageStreamTag' as const, name: '1' } },
-      want: { kind: 'refuse', failure: { code: 'unsupported-source' } },
+      name: 'a name that is of no tag is refused, not ignored',
+      tag: { name: 'latest', from: { kind: 'ImageStreamTag' as const, name: 'a:b:c' } },
+      want: {
+        kind: 'refuse',
+        failure: {
+          code: 'invalid-reference',
+          detail:
+            'spec.tags[latest].from.name: Invalid value: "a:b:c": must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>',
+        },
+      },
     },
   ])('$name', ({ tag, want }) => {
     expect(plan(streamOf([tag])).tags[0]).toMatchObject(want);

@@ -142,6 +142,7 @@ describe('a failure', () => {
     ]);
     expect(status.conditions).toMatchObject([
       { type: 'Ready', status: 'False', reason: 'ImportFailed', message: `tag latest: ${message}` },
+      { type: 'Reconciling', status: 'True', reason: 'Retrying', observedGeneration: 1 },
     ]);
     expect(transitions).toEqual([{ kind: 'failed', tag: 'latest', reason: 'NotFound', message }]);
   });
@@ -215,23 +216,31 @@ it('is not ready for a generation that it has not answered yet', () => {
     ...streamOf([dockerTag('latest', 'r.example/app:2')], undefined, { generation: 2 }),
     status: imported.status ?? {},
   };
+  const waiting = { reason: 'Importing', observedGeneration: 2, message: 'waiting for the import of latest' };
   expect(foldOutcomes(edited, { tags: [] }, later, settings).status.conditions).toMatchObject([
-    {
-      status: 'False',
-      reason: 'Importing',
-      observedGeneration: 2,
-      message: 'waiting for the import of latest',
-    },
+    { type: 'Ready', status: 'False', ...waiting },
+    { type: 'Reconciling', status: 'True', ...waiting },
   ]);
 });
 
 describe('the rest of the status', () => {
-  it('keeps what was not asked about: removed tags, other tags, what others wrote', () => {
+  it('keeps the history of a tag that was removed, and nothing about its source', () => {
     const stream = streamOf([latest, dockerTag('old', 'r.example/app:0')]);
     const full = statusAfter(stream, [resolved(stream, 'a'), resolved(stream, 'b', 'old')]);
     const shortened: ImageStream = { ...full, spec: { tags: [latest] } };
-    const { status } = foldOutcomes(shortened, { tags: [] }, later, settings);
-    expect(status.tags).toEqual(full.status?.tags);
+    const { status, transitions } = foldOutcomes(shortened, { tags: [] }, later, settings);
+    const [kept, old] = full.status?.tags ?? [];
+    expect(status.tags).toEqual([kept, { tag: 'old', items: old?.items }]);
+    expect(transitions).toEqual([]);
+  });
+
+  it('forgets a tag that was removed and never had an image', () => {
+    const stream = streamOf([latest]);
+    const broken = statusAfter(stream, [failed(stream, notFound)]);
+    const { status, transitions } = foldOutcomes({ ...broken, spec: {} }, { tags: [] }, later, settings);
+    expect(status.tags).toBeUndefined();
+    expect(status.conditions).toMatchObject([{ type: 'Ready', status: 'True' }]);
+    expect(transitions).toEqual([{ kind: 'dropped', tag: 'latest', images: 0 }]);
   });
 
   it('leaves out an outcome whose tag asks for something else by now', () => {
@@ -239,7 +248,10 @@ describe('the rest of the status', () => {
     const changed = streamOf([dockerTag('latest', 'r.example/app:2')], undefined, { generation: 2 });
     const { status } = foldOutcomes(changed, { tags: [resolved(stream, 'a')] }, now, settings);
     expect(status.tags).toBeUndefined();
-    expect(status.conditions).toMatchObject([{ status: 'False', reason: 'Importing' }]);
+    expect(status.conditions).toMatchObject([
+      { type: 'Ready', status: 'False', reason: 'Importing' },
+      { type: 'Reconciling', status: 'True', reason: 'Importing' },
+    ]);
   });
 
   it('is the same again when nothing happened', () => {
@@ -275,9 +287,10 @@ describe('a listed repository', () => {
       additionalTags: 3,
     });
     expect(status.dockerImageRepository).toBe('r.example/app');
-    expect(status.conditions).toMatchObject([
-      { reason: 'Importing', message: 'waiting for the import of latest, 1' },
-    ]);
+    expect(status.conditions?.[0]).toMatchObject({
+      reason: 'Importing',
+      message: 'waiting for the import of latest, 1',
+    });
   });
 
   it('that cannot be listed any more keeps its tags and says why', () => {
@@ -295,12 +308,10 @@ describe('a listed repository', () => {
     expect(transitions).toMatchObject([{ kind: 'listing failed', reason: 'NotFound' }]);
     expect(status.repositoryImport).toMatchObject({ tags: ['latest', '1'], failures: 1, reason: 'NotFound' });
     expect(wakeOf({ ...before, status })).toBeGreaterThan(now);
-    expect(status.conditions).toMatchObject([
-      {
-        status: 'False',
-        message: 'spec.dockerImageRepository: dockerimage.image.openshift.io "r.example/app" not found',
-      },
-    ]);
+    expect(status.conditions?.[0]).toMatchObject({
+      status: 'False',
+      message: 'spec.dockerImageRepository: dockerimage.image.openshift.io "r.example/app" not found',
+    });
   });
 
   it('that was exchanged meanwhile is not remembered', () => {

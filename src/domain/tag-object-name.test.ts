@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, property, stringMatching } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseTagObjectName, tagObjectName } from './tag-object-name.ts';
 
@@ -38,12 +38,12 @@ describe('the name of a tag’s object', () => {
     expect(new Set(names).size).toBe(4);
   });
 
-  const stream = fc.stringMatching(/^[a-z0-9]{1,8}([.-][a-z0-9]{1,8}){0,3}$/);
-  const tag = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/);
+  const stream = stringMatching(/^[a-z0-9]{1,8}([.-][a-z0-9]{1,8}){0,3}$/);
+  const tag = stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/);
 
   it('is a DNS name and can be read back, whatever the tag', () => {
-    fc.assert(
-      fc.property(stream, tag, (streamName, tagName) => {
+    assert(
+      property(stream, tag, (streamName, tagName) => {
         const name = tagObjectName(streamName, tagName);
         expect(name.length).toBeLessThanOrEqual(253);
         expect(name).toMatch(dnsName);

@@ -1,6 +1,11 @@
 /** The status of one tag after an outcome. A failure leaves the tag's history alone (last known good). */
 import { type Condition, setCondition } from '../api/conditions.ts';
-import type { ImageStream, NamedTagEventList, TagEventCondition } from '../api/generated/image-stream.ts';
+import type {
+  ImageStream,
+  NamedTagEventList,
+  TagEvent,
+  TagEventCondition,
+} from '../api/generated/image-stream.ts';
 import { formatTime } from '../api/time.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import {
@@ -67,29 +72,35 @@ export function foldLink(
   context: FoldContext,
 ): NamedTagEventList {
   const attempt = attemptFor(stream, tag);
-  const last = before.lastImport;
-  const sameWish = last !== undefined && sameRequest(last, attempt);
-  if (end.kind !== 'item') {
-    const outcome = {
-      tag: tag.name,
-      attempt,
-      kind: 'failed',
-      failure: linkFailure(stream, tag, end),
-    } as const;
-    const { message } = describeFailure(outcome.failure, tag.from.name);
-    if (sameWish && before.conditions?.[0]?.message === message) return before;
-    return failedTag(stream, before, outcome, context);
-  }
-  const failedBefore = (last?.failures ?? 0) > 0;
-  const [own] = before.items ?? [];
-  const { dockerImageReference, image } = end.item;
-  const moved = own?.image !== image || own.dockerImageReference !== dockerImageReference;
-  if (sameWish && !failedBefore && !moved) return before;
-  const generation = sameWish ? end.item.generation : tagGeneration(stream, tag.name);
-  const event = { ...end.item, generation };
-  const items = addTagEvent(before.items ?? [], event, context.settings.historyLimit);
+  const sameWish = before.lastImport !== undefined && sameRequest(before.lastImport, attempt);
+  if (end.kind === 'item') return linkedTag(stream, { before, item: end.item, attempt, sameWish }, context);
+  const failure = linkFailure(stream, tag, end);
+  const { message } = describeFailure(failure, tag.from.name);
+  if (sameWish && before.conditions?.[0]?.message === message) return before;
+  return failedTag(stream, before, { tag: tag.name, attempt, kind: 'failed', failure }, context);
+}
+
+interface Link {
+  readonly before: NamedTagEventList;
+  readonly item: TagEvent;
+  readonly attempt: ImportAttempt;
+  /** The tag asked for the same when it was last looked at. */
+  readonly sameWish: boolean;
+}
+
+function linkedTag(
+  stream: ImageStream,
+  { before, item, attempt, sameWish }: Link,
+  { now, settings }: FoldContext,
+): NamedTagEventList {
   const { conditions: _, ...rest } = before;
-  const lastImport = sameWish && !failedBefore ? last : { ...attempt, attemptedAt: formatTime(context.now) };
+  const last = sameWish && !before.lastImport?.failures ? before.lastImport : undefined;
+  const [own] = before.items ?? [];
+  const moved = own?.image !== item.image || own.dockerImageReference !== item.dockerImageReference;
+  if (last !== undefined && !moved) return before;
+  const generation = sameWish ? item.generation : tagGeneration(stream, before.tag);
+  const items = addTagEvent(before.items ?? [], { ...item, generation }, settings.historyLimit);
+  const lastImport = last ?? { ...attempt, attemptedAt: formatTime(now) };
   return { ...rest, items: [...items], lastImport };
 }
 
