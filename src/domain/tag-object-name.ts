@@ -27,7 +27,7 @@ export function tagObjectName(stream: string, tag: string): string {
     if (!hashedEnd.test(plain)) return plain;
   }
   const hash = `--${hashOf(`${stream}:${tag}`)}`;
-  const fitting = `${stream}.${fit(tag) || 'tag'}`;
+  const fitting = `${stream}.${asDnsName(tag) || 'tag'}`;
   return fitting.slice(0, maxNameLength - hash.length).replace(/[.-]+$/, '') + hash;
 }
 
@@ -69,7 +69,7 @@ function isLabel(text: string): boolean {
 }
 
 /** The text as a DNS name: lower case, no other characters, no label that starts or ends with `-`, no empty one. */
-function fit(text: string): string {
+function asDnsName(text: string): string {
   const labels = text
     .toLowerCase()
     .replace(/[^a-z0-9.-]/g, '-')

@@ -10,6 +10,7 @@ import { formatTime } from '../api/time.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import {
   attemptFor,
+  type ImportAttempt,
   type LastImport,
   type SourcedTag,
   sameRequest,
