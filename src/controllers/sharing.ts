@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { imageGroup, subjectAccessReviews } from '../api/resources.ts';
+import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
 import type { StreamName } from '../domain/tag-source.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isForbidden } from '../kube/errors.ts';
@@ -16,17 +17,24 @@ export interface SharingOptions {
   readonly log: Logger;
 }
 
-/** How long answers hold. A refusal is asked again sooner: somebody is waiting for the grant. */
+/** How long answers hold. A refusal is asked again sooner: somebody may be waiting for the grant. */
 const keepAllowedMs = 30_000;
-const keepDeniedMs = 10_000;
-/** After this time a waiting tag or workload asks again; grants are not watched. */
-export const recheckDeniedMs = 20_000;
+const keepDeniedMs = 1_000;
+/** When who was refused asks again: grants are not watched. */
+const recheck: BackoffPolicy = { baseMs: 1_500, maxMs: 60_000 };
 const maxAnswers = 20_000;
+
+interface Answer {
+  readonly answer: Promise<boolean>;
+  until: number;
+  /** In a row. */
+  refusals: number;
+}
 
 /** Asks the API server about the rights of namespaces. */
 export class Sharing {
   readonly #options: SharingOptions;
-  readonly #answers = new Map<string, { readonly answer: Promise<boolean>; until: number }>();
+  readonly #answers = new Map<string, Answer>();
 
   constructor(options: SharingOptions) {
     this.#options = options;
@@ -35,24 +43,35 @@ export class Sharing {
   /** True when the service accounts of namespace `consumer` may get the images of the stream. Rejects when nobody answers. */
   async allows(consumer: string, source: StreamName, signal: AbortSignal): Promise<boolean> {
     if (consumer === source.namespace) return true;
-    const key = `${consumer} ${source.namespace}/${source.stream}`;
+    const key = keyOf(consumer, source);
     const now = this.#options.clock.now();
     const held = this.#answers.get(key);
     if (held !== undefined && held.until > now) return held.answer;
     const answer = this.#ask(consumer, source, signal);
-    const entry = { answer, until: now + keepAllowedMs };
-    this.#answers.delete(key);
-    this.#answers.set(key, entry);
-    const oldest = this.#answers.keys().next();
-    if (this.#answers.size > maxAnswers && !oldest.done) this.#answers.delete(oldest.value);
+    const entry: Answer = { answer, until: now + keepAllowedMs, refusals: held?.refusals ?? 0 };
+    this.#hold(key, entry);
     try {
       const allowed = await answer;
       if (!allowed) entry.until = now + keepDeniedMs;
+      entry.refusals = allowed ? 0 : entry.refusals + 1;
       return allowed;
     } catch (error) {
       if (this.#answers.get(key) === entry) this.#answers.delete(key);
       throw error;
     }
+  }
+
+  /** In how many milliseconds to ask again after a refusal: soon at first, once a minute at last. */
+  recheckAfterMs(consumer: string, source: StreamName): number {
+    const key = keyOf(consumer, source);
+    return backoffMs(recheck, this.#answers.get(key)?.refusals ?? 1, key);
+  }
+
+  #hold(key: string, entry: Answer): void {
+    this.#answers.delete(key);
+    this.#answers.set(key, entry);
+    const oldest = this.#answers.keys().next();
+    if (this.#answers.size > maxAnswers && !oldest.done) this.#answers.delete(oldest.value);
   }
 
   async #ask(consumer: string, { namespace, stream }: StreamName, signal: AbortSignal): Promise<boolean> {
@@ -83,4 +102,8 @@ export class Sharing {
       return false;
     }
   }
+}
+
+function keyOf(consumer: string, { namespace, stream }: StreamName): string {
+  return `${consumer} ${namespace}/${stream}`;
 }

@@ -2,6 +2,7 @@
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
 import { attemptFor, type SourcedTag, sameRequest, sourcedTags } from '../domain/import-attempt.ts';
+import { earliest } from '../domain/import-plan.ts';
 import {
   isOwn,
   type LocalSource,
@@ -10,7 +11,7 @@ import {
   type StreamName,
 } from '../domain/tag-source.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
-import { recheckDeniedMs, type Sharing } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
 
 /** Index of both stores: the streams that a stream's tags still want something from. */
@@ -37,11 +38,11 @@ export class StreamSources {
   async of(stream: ImageStream, signal: AbortSignal): Promise<GatheredSources> {
     const { namespace = '' } = stream.metadata;
     const shared = new Set<ObjectKey>();
-    let refused = false;
+    let recheckAfterMs: number | undefined;
     for (const source of wantedSources(stream)) {
       if (source.namespace === namespace || shared.has(keyOf(source))) continue;
       if (await this.#sharing.allows(namespace, source, signal)) shared.add(keyOf(source));
-      else refused = true;
+      else recheckAfterMs = earliest(recheckAfterMs, this.#sharing.recheckAfterMs(namespace, source));
     }
     return {
       streams: (source) => {
@@ -49,7 +50,7 @@ export class StreamSources {
         const known = source.namespace === namespace || shared.has(keyOf(source));
         return known ? this.#views.get(keyOf(source)) : undefined;
       },
-      recheckAfterMs: refused ? recheckDeniedMs : undefined,
+      recheckAfterMs,
     };
   }
 }

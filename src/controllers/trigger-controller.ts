@@ -16,7 +16,7 @@ import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { recheckDeniedMs, type Sharing } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
 import { imagesPatch, type WorkloadKind } from './workloads.ts';
 
@@ -120,17 +120,21 @@ async function gatherSources(
   signal: AbortSignal,
 ): Promise<{ resolve: ResolveTag; recheckAfterMs: number | undefined }> {
   const seen = new Map<ObjectKey, boolean>();
+  let recheckAfterMs: number | undefined;
   for (const source of triggerSources(workload)) {
     const key = objectKey(source.namespace, source.stream);
     if (seen.has(key)) continue;
-    seen.set(key, await sharing.allows(workload.namespace, source, signal));
+    const allowed = await sharing.allows(workload.namespace, source, signal);
+    seen.set(key, allowed);
+    if (!allowed)
+      recheckAfterMs = earliest(recheckAfterMs, sharing.recheckAfterMs(workload.namespace, source));
   }
   return {
     resolve: ({ namespace, stream, tag }) => {
       const key = objectKey(namespace, stream);
       return seen.get(key) === true ? resolvePullSpec(views.get(key), tag, localRegistry) : undefined;
     },
-    recheckAfterMs: [...seen.values()].includes(false) ? recheckDeniedMs : undefined,
+    recheckAfterMs,
   };
 }
 

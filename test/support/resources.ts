@@ -83,6 +83,12 @@ export const events = resource<
     readonly involvedObject: { readonly kind: string; readonly name: string };
   }
 >('v1', 'Event', 'events');
+export const roleBindings = resource<
+  KubeObject & {
+    readonly subjects: readonly { readonly kind: string; readonly name: string; readonly apiGroup: string }[];
+    readonly roleRef: { readonly kind: string; readonly name: string; readonly apiGroup: string };
+  }
+>('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');
 export const deployments = resource<Workload>('apps/v1', 'Deployment', 'deployments');
 export const replicaSets = resource<Workload>('apps/v1', 'ReplicaSet', 'replicasets');
 export const customResourceDefinitions = resource<
@@ -111,6 +117,7 @@ export interface ImageStream extends KubeObject {
     readonly dockerImageRepository?: string;
   };
   readonly status?: {
+    readonly dockerImageRepository?: string;
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];
     readonly tags?: readonly {
@@ -122,7 +129,23 @@ export interface ImageStream extends KubeObject {
 }
 
 export const imageStreams = resource<ImageStream>('image.openshift.io/v1', 'ImageStream', 'imagestreams');
-export const imageStreamTags = resource<KubeObject & Readonly<Record<string, unknown>>>(
+/** What tests read of an ImageStreamTag. */
+export interface ImageStreamTag extends KubeObject {
+  readonly tag?: Readonly<Record<string, unknown>> | null;
+  readonly generation?: number;
+  readonly lookupPolicy?: { readonly local?: boolean };
+  readonly conditions?: readonly Condition[];
+  readonly updated?: string;
+  readonly image?: {
+    readonly metadata?: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> };
+    readonly dockerImageReference?: string;
+    readonly dockerImageMetadata?: Readonly<Record<string, unknown>>;
+    readonly dockerImageManifests?: readonly Readonly<Record<string, unknown>>[];
+    readonly dockerImageLayers?: readonly { readonly name: string }[];
+  };
+}
+
+export const imageStreamTags = resource<ImageStreamTag>(
   'image.openshift.io/v1',
   'ImageStreamTag',
   'imagestreamtags',

@@ -11,12 +11,19 @@ import {
   deployments,
   events,
   type ImageStream,
+  type ImageStreamTag,
   imageStream,
   imageStreams,
   type TagEvent,
   type Workload,
 } from './resources.ts';
-import { requestImport, type StreamPlace, streamTagFails, streamTagHas } from './stream-waits.ts';
+import {
+  requestImport,
+  type StreamPlace,
+  streamTagFails,
+  streamTagHas,
+  tagObjectIs,
+} from './stream-waits.ts';
 
 /** One entry of a trigger annotation: a container by name that follows `stream:tag`. */
 export function trigger(source: string, container: string, list = 'containers'): object {
@@ -109,11 +116,39 @@ export class Scenario implements AsyncDisposable {
 
   /** Asks for an import of all tags of a stream. */
   async requestImport(name: string, value?: string): Promise<void> {
-    await requestImport(this.#place(name), value);
+    await requestImport(this.place(name), value);
   }
 
   async stream(name: string): Promise<ImageStream> {
     return this.cluster.kube.get(imageStreams, { namespace: this.namespace, name });
+  }
+
+  /** Creates a stream with these tags as they are. */
+  async createTags(name: string, tags: readonly Readonly<Record<string, unknown>>[]): Promise<ImageStream> {
+    return this.cluster.kube.create(imageStreams, {
+      metadata: { namespace: this.namespace, name },
+      spec: { tags },
+    });
+  }
+
+  /** A tag that follows an image of this scenario's repository. */
+  dockerTag(
+    name: string,
+    imageTag: string,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Readonly<Record<string, unknown>> {
+    const from = { kind: 'DockerImage', name: this.pullSpec(imageTag) };
+    return { name, from, importPolicy: { insecure: true }, ...more };
+  }
+
+  /** Replaces the tags in the spec of a stream. */
+  async setTags(name: string, tags: readonly object[]): Promise<void> {
+    await this.cluster.kube.patch(imageStreams, { namespace: this.namespace, name }, { spec: { tags } });
+  }
+
+  /** Waits until the ImageStreamTag of a name is as `check` wants it. */
+  async tagObjectIs(name: string, check: (object: ImageStreamTag) => unknown): Promise<ImageStreamTag> {
+    return tagObjectIs(this.place(name), check);
   }
 
   async deployment(name: string): Promise<Workload> {
@@ -122,12 +157,12 @@ export class Scenario implements AsyncDisposable {
 
   /** Waits until the newest image of a tag is this one, and returns the tag's history. */
   async tagHas(stream: string, tag: string, digest: string): Promise<readonly TagEvent[]> {
-    return streamTagHas(this.#place(stream), tag, digest);
+    return streamTagHas(this.place(stream), tag, digest);
   }
 
   /** Waits until the last import of a tag has failed, and returns its condition. */
   async tagFails(stream: string, tag: string): Promise<Condition> {
-    return streamTagFails(this.#place(stream), tag);
+    return streamTagFails(this.place(stream), tag);
   }
 
   /** Waits until a Deployment's container has this image. */
@@ -154,7 +189,8 @@ export class Scenario implements AsyncDisposable {
     );
   }
 
-  #place(name: string): StreamPlace {
+  /** Where an object of the scenario is. */
+  place(name: string): StreamPlace {
     return { kube: this.cluster.kube, namespace: this.namespace, name };
   }
 

@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto';
 
 import { eventually } from './eventually.ts';
 import type { KubeClient } from './kube-client.ts';
-import { type Condition, type ImageStream, imageStreams, type TagEvent } from './resources.ts';
+import {
+  type Condition,
+  type ImageStream,
+  type ImageStreamTag,
+  imageStreams,
+  imageStreamTags,
+  roleBindings,
+  type TagEvent,
+} from './resources.ts';
 
 export const importRequested = 'imagestream-operator/import-requested';
 
@@ -46,6 +54,37 @@ export async function streamTagFails(
       what: `the failed import of ${name}:${tag} to show`,
     },
   );
+}
+
+/** Waits until the ImageStreamTag of a name is there and is as `check` wants it; `check` may throw, as `expect` does. */
+export async function tagObjectIs(
+  { kube, namespace, name }: StreamPlace,
+  check: (object: ImageStreamTag) => unknown,
+): Promise<ImageStreamTag> {
+  return eventually(
+    async () => {
+      const object = await kube.get(imageStreamTags, { namespace, name });
+      return check(object) !== false && object;
+    },
+    { what: `the ImageStreamTag ${name}` },
+  );
+}
+
+/** Waits until there is no ImageStreamTag of a name. */
+export async function tagObjectGoes({ kube, namespace, name }: StreamPlace): Promise<void> {
+  await eventually(async () => (await kube.find(imageStreamTags, { namespace, name })) === undefined, {
+    what: `the ImageStreamTag ${name} to go`,
+  });
+}
+
+/** Lets the service accounts of a namespace use the images of another one, as its documentation says. */
+export async function shareImages(kube: KubeClient, options: { of: string; with: string }): Promise<void> {
+  const apiGroup = 'rbac.authorization.k8s.io';
+  await kube.create(roleBindings, {
+    metadata: { namespace: options.of, name: `images-for-${options.with}` },
+    subjects: [{ kind: 'Group', name: `system:serviceaccounts:${options.with}`, apiGroup }],
+    roleRef: { kind: 'ClusterRole', name: 'system:image-puller', apiGroup },
+  });
 }
 
 /** Asks for an import of all tags of a stream. */
