@@ -151,7 +151,9 @@ export class TagObjectWriter {
     try {
       const force = known !== undefined;
       const written = await this.#options.client.apply(imageStreamTags, document, { force }, signal);
-      if (written.metadata.resourceVersion !== known?.resourceVersion) this.#awaited.add(key);
+      const changed = written.metadata.resourceVersion !== known?.resourceVersion;
+      // The watch may be faster than the answer.
+      if (changed && this.#options.views.object(key) === known) this.#awaited.add(key);
       return 'written';
     } catch (error) {
       return this.#afterFailure(stream, task, error);

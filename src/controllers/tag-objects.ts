@@ -101,6 +101,11 @@ export class StreamViews {
     return view;
   }
 
+  /** The ImageStreamTag under a key. */
+  object(key: ObjectKey): KnownTagObject | undefined {
+    return this.#tagObjects.get(key);
+  }
+
   /** The ImageStreamTags of a stream. */
   objectsOf({ metadata: { namespace, name } }: ImageStream): readonly KnownTagObject[] {
     return this.objectsUnder(objectKey(namespace, name));

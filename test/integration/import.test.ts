@@ -251,6 +251,7 @@ describe('a failed import', () => {
       expect(tagOf(failed, 'latest')?.items).toEqual(before);
       expect(failed.status?.conditions).toMatchObject([
         { type: 'Ready', status: 'False', reason: 'ImportFailed' },
+        { type: 'Reconciling', status: 'True', reason: 'Retrying' },
       ]);
       expect(await scenario.event('web', 'ImportFailed')).toBe(`tag latest: ${condition.message}`);
 
