@@ -56,9 +56,12 @@ export function sameSource(a: Partial<ImportAttempt>, b: Partial<ImportAttempt>)
   return jsonEqual(sourceOf(a), sourceOf(b));
 }
 
-/** True when two attempts answer the same wish: the same source, asked for by the same request. */
-export function sameRequest(a: Partial<ImportAttempt>, b: Partial<ImportAttempt>): boolean {
-  return sameSource(a, b) && a.requested === b.requested;
+/**
+ * True when what was last done answers a wish: the same source, and the request for an import if there is one. A request
+ * that was taken back asks for nothing.
+ */
+export function sameRequest(done: Partial<ImportAttempt>, wish: Partial<ImportAttempt>): boolean {
+  return sameSource(done, wish) && (wish.requested === undefined || wish.requested === done.requested);
 }
 
 /** True when the stream still asks for what an attempt answered; an outcome of another attempt must not be written. */

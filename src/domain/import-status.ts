@@ -44,8 +44,9 @@ export function foldOutcomes(
     const entry = entries.get(outcome.tag) ?? { tag: outcome.tag };
     entries.set(outcome.tag, foldTag(stream, entry, outcome, context));
   }
-  foldLinks(stream, entries, context);
+  // First, so that nobody is given what is about to go.
   dropUnwanted(stream, entries, tagObjects);
+  foldLinks(stream, entries, context);
   if (tagObjects !== undefined) noteTagObjects(stream, entries, { before, tagObjects });
   const repositoryImport = foldRepository(stream, repository, context);
   const transitions = [

@@ -53,7 +53,13 @@ function verdictOf(stream: ImageStream): Verdict {
   if (tooLong !== undefined) return stalledBy(tooLong);
   const tags = sourcedTags(stream);
   const entries = new Map((stream.status?.tags ?? []).map((entry) => [entry.tag, entry]));
-  const faults = faultsOf(stream, tags, entries);
+  const pendingTags = new Set(tags.filter((tag) => !isAnswered(stream, tag, entries)));
+  // What was wrong with another wish does not count any more.
+  const faults = faultsOf(
+    stream,
+    tags.filter((tag) => !pendingTags.has(tag)),
+    entries,
+  );
   if (faults.lasting.length > 0) {
     const all = [...faults.lasting, ...faults.passing, ...faults.waiting].join('; ');
     return { ...stalledBy(faults.lasting.join('; ')), ready: failed(all) };
@@ -63,7 +69,7 @@ function verdictOf(stream: ImageStream): Verdict {
     const ready = failed([...faults.passing, ...faults.waiting].join('; '));
     return { ready, reconciling: { status: 'True', reason: 'Retrying', message } };
   }
-  const pending = pendingOf(stream, tags, entries);
+  const pending = pendingOf(stream, [...pendingTags]);
   if (pending !== undefined) {
     return {
       ready: { status: 'False', reason: 'Importing', message: pending },
@@ -120,21 +126,23 @@ function faultsOf(
   return { lasting, passing, waiting };
 }
 
-/** What is asked for now and has not been answered yet, by an image or by a failure. */
-function pendingOf(
+/** What is asked for now and has not been answered yet, as a text. */
+function pendingOf({ spec, status }: ImageStream, tags: readonly SourcedTag[]): string | undefined {
+  if (tags.length > 0) return `waiting for the import of ${tags.map(({ name }) => name).join(', ')}`;
+  const repository = spec?.dockerImageRepository;
+  return repository && status?.repositoryImport?.from !== repository
+    ? `waiting for the tags of ${repository}`
+    : undefined;
+}
+
+/** True when what a tag asks for now has been answered, by an image or by a failure. */
+function isAnswered(
   stream: ImageStream,
-  tags: readonly SourcedTag[],
+  tag: SourcedTag,
   entries: ReadonlyMap<string, NamedTagEventList>,
-): string | undefined {
-  const pending = tags.filter((tag) => {
-    const last = entries.get(tag.name)?.lastImport;
-    return last === undefined || !sameRequest(last, attemptFor(stream, tag));
-  });
-  if (pending.length > 0) return `waiting for the import of ${pending.map(({ name }) => name).join(', ')}`;
-  const repository = stream.spec?.dockerImageRepository;
-  if (repository && stream.status?.repositoryImport?.from !== repository)
-    return `waiting for the tags of ${repository}`;
-  return undefined;
+): boolean {
+  const last = entries.get(tag.name)?.lastImport;
+  return last !== undefined && sameRequest(last, attemptFor(stream, tag));
 }
 
 /** Pull specs of the cluster's own registry hold both names (semantics 1.3); no rule of a schema sees the namespace. */

@@ -14,12 +14,14 @@ import {
   type LastImport,
   type SourcedTag,
   sameRequest,
+  sameSource,
   tagGeneration,
 } from './import-attempt.ts';
 import { describeFailure, type ImportFailure, isRetried } from './import-failure.ts';
 import type { TagOutcome } from './import-outcome.ts';
 import type { LinkEnd } from './tag-following.ts';
 import { addTagEvent } from './tag-history.ts';
+import { isSameMessage } from './tag-transition.ts';
 
 /** What folding depends on besides stream and outcomes. */
 export interface FoldSettings {
@@ -38,6 +40,8 @@ export interface FoldContext {
 }
 
 const importSuccess = 'ImportSuccess';
+/** Most tags of a circle that are named. */
+const maxShownTags = 10;
 
 /** The status of a tag after an outcome of its work. */
 export function foldTag(
@@ -77,7 +81,7 @@ export function foldLink(
   if (end.kind === 'item') return linkedTag(stream, { before, item: end.item, attempt, sameWish }, context);
   const failure = linkFailure(stream, tag, end);
   const { message } = describeFailure(failure, tag.from.name);
-  if (sameWish && before.conditions?.[0]?.message === message) return before;
+  if (sameWish && isSameMessage(before.conditions?.[0]?.message, message)) return before;
   return failedTag(stream, before, { tag: tag.name, attempt, kind: 'failed', failure }, context);
 }
 
@@ -99,9 +103,11 @@ function linkedTag(
   const [own] = before.items ?? [];
   const moved = own?.image !== item.image || own.dockerImageReference !== item.dockerImageReference;
   if (last !== undefined && !moved) return before;
-  const generation = sameWish ? item.generation : tagGeneration(stream, before.tag);
-  const items = addTagEvent(before.items ?? [], { ...item, generation }, settings.historyLimit);
   const lastImport = last ?? { ...attempt, attemptedAt: formatTime(now) };
+  const isNew = before.lastImport === undefined || !sameSource(before.lastImport, attempt);
+  if (!isNew && !moved) return { ...rest, lastImport };
+  const generation = isNew ? tagGeneration(stream, before.tag) : item.generation;
+  const items = addTagEvent(before.items ?? [], { ...item, generation }, settings.historyLimit);
   return { ...rest, items: [...items], lastImport };
 }
 
@@ -152,9 +158,11 @@ function linkFailure(
     const detail = `imagestreamtag.image.openshift.io ${JSON.stringify(`${name}:${end.missing}`)} not found`;
     return { code: 'source-not-found', detail, notes: ['it is followed as soon as it has an image'] };
   }
+  const more = end.tags.length - maxShownTags;
+  const tags = end.tags.slice(0, maxShownTags).join(', ') + (more > 0 ? ` and ${more} more` : '');
   const detail =
-    `spec.tags[${tag.name}].from.name: Invalid value: ${JSON.stringify(tag.from.name)}: the tags ` +
-    `${end.tags.join(', ')} follow each other in a circle; point one of them at an image`;
+    `spec.tags[${tag.name}].from.name: Invalid value: ${JSON.stringify(tag.from.name)}: the tags ${tags} follow each ` +
+    'other in a circle; point one of them at an image';
   return { code: 'source-circle', detail };
 }
 

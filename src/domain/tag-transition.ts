@@ -17,6 +17,12 @@ export function transitionsOf(before: NamedTagEventList, after: NamedTagEventLis
   return [moveOf(before, after), conditionChangeOf(before, after)].filter((change) => change !== undefined);
 }
 
+/** True when the message of a stored condition is this one, or what is left of it: long ones are cut to find room. */
+export function isSameMessage(stored: string | undefined, message: string): boolean {
+  if (stored === undefined || stored === message) return stored === message;
+  return stored.endsWith('…') && message.startsWith(stored.slice(0, -1));
+}
+
 function moveOf(
   { items: old }: NamedTagEventList,
   { tag, items }: NamedTagEventList,
@@ -30,6 +36,6 @@ function conditionChangeOf(before: NamedTagEventList, after: NamedTagEventList):
   const { tag } = after;
   const [was, is] = [before.conditions?.[0], after.conditions?.[0]];
   if (is === undefined) return was === undefined ? undefined : { kind: 'recovered', tag };
-  if (is.message === was?.message) return undefined;
+  if (isSameMessage(was?.message, is.message ?? '')) return undefined;
   return { kind: 'failed', tag, reason: is.reason ?? '', message: is.message ?? '' };
 }

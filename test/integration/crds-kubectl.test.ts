@@ -246,6 +246,15 @@ spec: {tags: [{name: latest, importPolicy: {schedule: true}}]}
     await kube.create(imageStreamTags, {
       metadata: { namespace, name: 'python.3.6' },
       updated: new Date(Date.now() - 3 * 3_600_000).toISOString(),
+      conditions: [
+        {
+          type: 'ImportSuccess',
+          status: 'False',
+          generation: 1,
+          reason: 'NotFound',
+          message: 'no such image',
+        },
+      ],
       image: {
         metadata: { name: digest },
         dockerImageReference: pullSpec,
@@ -257,8 +266,8 @@ spec: {tags: [{name: latest, importPolicy: {schedule: true}}]}
     });
 
     expect(cells(await kubectl(['get', 'istag', '-n', namespace, '-o', 'wide']))).toEqual([
-      ['NAME', 'IMAGE REFERENCE', 'UPDATED', 'IMAGE NAME'],
-      ['python.3.6', pullSpec, '3h', digest],
+      ['NAME', 'IMAGE REFERENCE', 'UPDATED', 'PROBLEM', 'IMAGE NAME', 'MESSAGE'],
+      ['python.3.6', pullSpec, '3h', 'NotFound', digest, 'no such image'],
     ]);
     const template = '{range .image.dockerImageManifests[*]}{.os}/{.architecture}{"\\n"}{end}';
     const platforms = await kubectl([
@@ -299,21 +308,42 @@ spec: {tags: [{name: latest, importPolicy: {schedule: true}}]}
 });
 
 describe('a stream that was stored before a rule existed', () => {
-  it('still gets its status', async () => {
+  const tag = { name: 'b d', from: { kind: 'DockerImage', name: 'quay.io/Org/app' } } as const;
+  const spec = { dockerImageRepository: 'quay.io/Org/app:1', tags: [tag] };
+  let address: { namespace: string; name: string };
+
+  beforeAll(async () => {
     const namespace = await inNewNamespace('ratcheting');
-    const bad = { metadata: { namespace, name: 'foo--bar' }, spec: { tags: [{ name: 'b d' }] } };
+    address = { namespace, name: 'foo--bar' };
     const crd = await readFile(join(crdFolder, 'imagestreams.yaml'), 'utf8');
     await kubectl(['replace', '-f', '-'], JSON.stringify(withoutRules(load(crd))));
-    await eventually(async () => kube.create(imageStreams, bad), { what: 'the rules to be gone' });
+    await eventually(async () => kube.create(imageStreams, { metadata: address, spec }), {
+      what: 'the rules to be gone',
+    });
     await kubectl(['replace', '-f', '-'], crd);
-    await eventually(async () => refuses({ ...bad, metadata: { namespace, name: 'bar--foo' } }), {
+    await eventually(async () => refuses({ metadata: { namespace, name: 'bar--foo' }, spec }), {
       what: 'the rules to be back',
     });
+  });
 
+  it('still gets its status', async () => {
     const status = { observedGeneration: 1, tags: [{ tag: 'b d', items: [] }] };
-    await kube.patch(imageStreams, { namespace, name: 'foo--bar', subresource: 'status' }, { status });
+    await kube.patch(imageStreams, { ...address, subresource: 'status' }, { status });
 
-    expect(await kube.get(imageStreams, { namespace, name: 'foo--bar' })).toMatchObject({ ...bad, status });
+    expect(await kube.get(imageStreams, address)).toMatchObject({ spec, status });
+  });
+
+  it('can be edited, but for what is wrong', async () => {
+    const good = { name: 'good', from: { kind: 'DockerImage', name: 'quay.io/org/app' } };
+    const edited = { ...spec, tags: [{ ...tag, reference: true }, good] };
+    const worse = { ...spec, tags: [{ ...tag, from: { ...tag.from, name: 'quay.io/Org/other' } }] };
+
+    await kube.patch(imageStreams, address, { spec: edited });
+
+    expect(await kube.get(imageStreams, address)).toMatchObject({ spec: edited });
+    await expect(kube.patch(imageStreams, address, { spec: worse })).rejects.toThrow(
+      'repository name must be lowercase',
+    );
   });
 });
 

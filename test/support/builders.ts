@@ -1,4 +1,9 @@
-import type { ImageStream, NamedTagEventList, TagReference } from '../../src/api/generated/image-stream.ts';
+import type {
+  ImageStream,
+  NamedTagEventList,
+  TagEvent,
+  TagReference,
+} from '../../src/api/generated/image-stream.ts';
 import type { TriggeredWorkload } from '../../src/api/workload.ts';
 import type { CheckState, ImportSettings, PlanFacts } from '../../src/domain/import-plan.ts';
 import type { SourceStreams } from '../../src/domain/tag-source.ts';
@@ -26,6 +31,18 @@ export function streamOf(
 /** A tag that points at an image in a registry. */
 export function dockerTag(name: string, image: string, more: Partial<TagReference> = {}): TagReference {
   return { name, from: { kind: 'DockerImage', name: image }, ...more };
+}
+
+/** A tag that points at another tag: of its own stream, or of the one that is named before the `:`. */
+export function linkTag(name: string, target: string, more: Partial<TagReference> = {}): TagReference {
+  return { name, from: { kind: 'ImageStreamTag', name: target }, ...more };
+}
+
+/** A history item with the image whose digest is one hexadecimal digit repeated. */
+export function itemOf(digit: string, more: Partial<TagEvent> = {}): TagEvent {
+  const image = digest(digit);
+  const dockerImageReference = `r.example/app@${image}`;
+  return { created: '2025-12-01T00:00:00Z', dockerImageReference, image, generation: 1, ...more };
 }
 
 /** Import settings of tests: what the operator has by default. */

@@ -88,7 +88,10 @@ export async function createNamespace(kube: KubeClient, prefix = 'test'): Promis
   });
   return {
     name,
-    [Symbol.asyncDispose]: async () => kube.delete(namespaces, { name }),
+    // A test may have deleted it itself.
+    [Symbol.asyncDispose]: async () => {
+      if ((await kube.find(namespaces, { name })) !== undefined) await kube.delete(namespaces, { name });
+    },
   };
 }
 

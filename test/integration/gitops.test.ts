@@ -1,0 +1,179 @@
+// Streams that are kept by a tool from files: no difference at any time, and OpenShift's own manifests as they are.
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { load } from 'js-yaml';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { SharedCluster } from '../support/fixture.ts';
+import { type BuiltImage, pushImage } from '../support/images.ts';
+import type { KubectlResult } from '../support/kubectl.ts';
+import { type ImageStream, imageStream, imageStreamTags } from '../support/resources.ts';
+import type { Scenario } from '../support/scenario.ts';
+import { tagOf } from '../support/stream-waits.ts';
+import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
+
+const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
+const manifests = fileURLToPath(new URL('../fixtures/openshift/', import.meta.url));
+const files = readdirSync(manifests).filter((name) => name.endsWith('.yaml'));
+
+let cluster: Cluster;
+let view: SharedCluster;
+
+beforeAll(async () => {
+  cluster = await startCluster({ assets: inject('cluster').assets, crds });
+  view = new SharedCluster(cluster.facts);
+});
+afterAll(async () => {
+  await view.close();
+  await cluster.stop();
+});
+
+const ways = [
+  { way: 'kubectl apply', flags: [] },
+  { way: 'kubectl apply --server-side', flags: ['--server-side'] },
+] as const;
+
+describe.each(ways)('a stream that is kept by $way', ({ flags }) => {
+  let scenario: Scenario;
+  const kubectl = async (verb: string, input: string): Promise<KubectlResult> =>
+    view.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input });
+
+  async function expectNoDifference(manifest: string, when: string): Promise<void> {
+    expect(await kubectl('diff', manifest), when).toMatchObject({ stdout: '', stderr: '', exitCode: 0 });
+  }
+
+  it('shows no difference after imports, moves and failures, and stays as it is when applied again', async () => {
+    await startTestOperator(cluster.kubeconfigPath);
+    scenario = await startTestScenario(view);
+    const first = await scenario.push('1', 'first');
+    const tags = [
+      scenario.dockerTag('1', '1', { annotations: { description: 'one' } }),
+      { name: 'latest', from: { kind: 'ImageStreamTag', name: '1' } },
+      { name: 'waiting', from: { kind: 'ImageStreamTag', name: 'other:1' } },
+    ];
+    const manifest = JSON.stringify({
+      ...imageStream({ namespace: scenario.namespace, name: 'web' }),
+      spec: { tags },
+    });
+    expect(await kubectl('apply', manifest)).toMatchObject({ exitCode: 0 });
+    await scenario.tagHas('web', 'latest', first.digest);
+    await expectNoDifference(manifest, 'after the import');
+    const second = await scenario.push('1', 'second');
+    await scenario.requestImport('web');
+    await scenario.tagHas('web', 'latest', second.digest);
+    await expectNoDifference(manifest, 'after the move');
+    scenario.proxy.behave(() => ({ kind: 'answer', status: 500 }));
+    await scenario.requestImport('web');
+    await scenario.tagFails('web', '1');
+    await expectNoDifference(manifest, 'after the failure');
+    const before = await scenario.stream('web');
+    expect(await kubectl('apply', manifest)).toMatchObject({ exitCode: 0 });
+    const after = await scenario.stream('web');
+    expect(after.metadata.generation).toBe(before.metadata.generation);
+    expect(after.metadata.annotations).toEqual(before.metadata.annotations);
+  });
+
+  it('may be an ImageStreamTag as well', async () => {
+    await startTestOperator(cluster.kubeconfigPath);
+    scenario = await startTestScenario(view);
+    const image = await scenario.push('1', 'first');
+    const manifest = JSON.stringify({
+      apiVersion: imageStreamTags.apiVersion,
+      kind: imageStreamTags.kind,
+      metadata: { namespace: scenario.namespace, name: 'web.stable' },
+      tag: scenario.dockerTag('stable', '1'),
+    });
+    expect(await kubectl('apply', manifest)).toMatchObject({ exitCode: 0 });
+    await scenario.tagObjectIs('web.stable', ({ image: shown }) => shown?.metadata?.name === image.digest);
+    await expectNoDifference(manifest, 'after the import');
+  });
+});
+
+describe('the streams of OpenShift', () => {
+  it('are the five that people have most', () => {
+    expect(files).toEqual(['mysql.yaml', 'nginx.yaml', 'nodejs.yaml', 'python.yaml', 'ruby.yaml']);
+  });
+
+  it.each(files)('%s applies as it is, is imported, and shows no difference', async (file) => {
+    const scenario = await startTestScenario(view);
+    const manifest = readFileSync(join(manifests, file), 'utf8');
+    const stream = load(manifest) as ImageStream;
+    const sources = dockerSources(stream);
+    const pushed = new Map<string, BuiltImage>();
+    for (const [name, source] of sources) pushed.set(name, await pushMirrored(source));
+    const policy = await writePolicy(scenario);
+    await startTestOperator(cluster.kubeconfigPath, ['--registry-policy', policy, '--import-mode', 'Legacy']);
+    const kubectl = (verb: string): Promise<KubectlResult> =>
+      view.kubectl([verb, `--namespace=${scenario.namespace}`, '-f', '-'], { input: manifest });
+
+    expect(await kubectl('apply')).toMatchObject({ stderr: '', exitCode: 0 });
+    const { name } = stream.metadata;
+    const waited = ['wait', `--namespace=${scenario.namespace}`, '--for=condition=Ready', `is/${name}`];
+    expect(await view.kubectl([...waited, '--timeout=20s'])).toMatchObject({ exitCode: 0 });
+    const imported = await scenario.stream(name);
+    for (const tag of stream.spec?.tags ?? []) {
+      const [item] = tagOf(imported, String(tag['name']))?.items ?? [];
+      expect(item?.image, String(tag['name'])).toBe(
+        pushed.get(sourceTag(stream, String(tag['name'])))?.digest,
+      );
+    }
+    expect(await kubectl('diff')).toMatchObject({ stdout: '', exitCode: 0 });
+    const objects = await eventually(
+      async () => {
+        const found = await view.kube.list(imageStreamTags, { namespace: scenario.namespace });
+        return found.length === stream.spec?.tags?.length && found;
+      },
+      { what: 'an ImageStreamTag for each tag' },
+    );
+    expect(objects.every(({ image }) => image?.dockerImageMetadata !== undefined)).toBe(true);
+    expect((await scenario.stream(name)).spec).toEqual(withoutNulls(stream.spec));
+  });
+});
+
+type Tag = Readonly<{ name: string; from: { kind: string; name: string } }>;
+
+function tagsOf(stream: ImageStream): readonly Tag[] {
+  return (stream.spec?.tags ?? []) as unknown as readonly Tag[];
+}
+
+/** Pull specs of the tags that are imported, by tag. */
+function dockerSources(stream: ImageStream): ReadonlyMap<string, string> {
+  const docker = tagsOf(stream).filter(({ from }) => from.kind === 'DockerImage');
+  return new Map(docker.map(({ name, from }) => [name, from.name]));
+}
+
+/** The imported tag that a tag leads to. */
+function sourceTag(stream: ImageStream, name: string): string {
+  const tag = tagsOf(stream).find((candidate) => candidate.name === name);
+  if (tag === undefined || tag.from.kind === 'DockerImage') return name;
+  return sourceTag(stream, tag.from.name.split(':').at(-1) ?? '');
+}
+
+/** Pushes what a mirror of the source's registry would have. */
+async function pushMirrored(source: string): Promise<BuiltImage> {
+  const [host = '', ...path] = source.split('/');
+  const [repository = '', tag = ''] = path.join('/').split(':');
+  const target = { host: view.registryHost, repository: `${host}/${repository}`, tag };
+  return pushImage(target, { content: source });
+}
+
+async function writePolicy(scenario: Scenario): Promise<string> {
+  const path = join(cluster.dir, `${scenario.namespace}.json`);
+  const mirrored = ['registry.redhat.io', 'quay.io'];
+  const policy = {
+    mirrors: mirrored.map((prefix) => ({ prefix, mirrors: [`${view.registryHost}/${prefix}`] })),
+    insecure: [view.registryHost],
+  };
+  await writeFile(path, JSON.stringify(policy));
+  onTestFinished(() => rm(path, { force: true }));
+  return path;
+}
+
+/** What kubectl makes of a null in a file: nothing. */
+function withoutNulls(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, member: unknown) => member ?? undefined));
+}
