@@ -37,6 +37,9 @@ describe('the documents', () => {
         'docs/how-to/private-registry.md',
         'docs/how-to/push-notifications.md',
         'docs/how-to/scheduled-imports.md',
+        'docs/how-to/share-images.md',
+        'docs/how-to/tags-as-objects.md',
+        'docs/how-to/tags-that-follow.md',
         'docs/how-to/whole-repositories.md',
         'docs/reference/annotations.md',
         'docs/reference/conditions.md',
@@ -114,11 +117,14 @@ describe('docs/reference/conditions.md', () => {
     expect(table(path, header).map((cells) => cells.slice(0, 3))).toEqual(rows);
   });
 
-  it('has every reason of the condition Ready', () => {
-    const reasons = sourceFiles('src/domain/*.ts').flatMap((file) =>
+  it('has every reason of the conditions of a stream and of an ImageStreamTag', () => {
+    const reasons = sourceFiles('src/{domain,controllers}/*.ts').flatMap((file) =>
       matches(read(file), /status: '(?:True|False|Unknown)',\s*reason: '(\w+)'/g),
     );
-    const documented = table(path, ['Reason', 'Status', 'Meaning']).map(([reason]) => reason);
+    const documented = [
+      ...table(path, ['Type', 'Reason', 'Status', 'Meaning']),
+      ...table(path, ['Type', 'Reason', 'Meaning']),
+    ].map(([, reason]) => reason);
     expect(new Set(documented)).toEqual(new Set(reasons.map((reason) => `\`${reason}\``)));
   });
 });

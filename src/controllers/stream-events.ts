@@ -55,7 +55,7 @@ export function tellTransitions(
       case 'dropped': {
         log.info(fields, 'tag dropped');
         if (transition.images === 0) break;
-        const message = `tag ${transition.tag} is gone with its ${transition.images} images: its ImageStreamTag was deleted`;
+        const message = `tag ${transition.tag} is gone with its history: its ImageStreamTag was deleted`;
         recorder.record(target, { type: 'Normal', reason: 'TagDeleted', message });
         break;
       }

@@ -65,11 +65,9 @@ describe('a tag that follows another', () => {
     const { stream, transitions } = imported(streamOf(links), '1');
     const items = [itemOf('1', { created: '2026-01-01T12:00:00Z' })];
     for (const tag of ['latest', 'b', 'c']) expect(entryOf(stream, tag)?.items).toEqual(items);
-    expect(transitions.map(({ kind, tag }) => `${tag} ${kind}`).sort()).toEqual([
-      'b moved',
-      'c moved',
-      'latest moved',
-    ]);
+    const moved = ['latest', 'b', 'c'].map((tag) => expect.objectContaining({ kind: 'moved', tag }));
+    expect(transitions).toHaveLength(3);
+    expect(transitions).toEqual(expect.arrayContaining(moved));
     expect(stream.status?.conditions).toMatchObject([
       { type: 'Ready', status: 'True', message: '3 tags are up to date' },
     ]);

@@ -53,13 +53,11 @@ function verdictOf(stream: ImageStream): Verdict {
   if (tooLong !== undefined) return stalledBy(tooLong);
   const tags = sourcedTags(stream);
   const entries = new Map((stream.status?.tags ?? []).map((entry) => [entry.tag, entry]));
-  const pendingTags = new Set(tags.filter((tag) => !isAnswered(stream, tag, entries)));
-  // What was wrong with another wish does not count any more.
-  const faults = faultsOf(
-    stream,
-    tags.filter((tag) => !pendingTags.has(tag)),
-    entries,
+  const { answered = [], pending = [] } = Object.groupBy(tags, (tag) =>
+    isAnswered(stream, tag, entries) ? 'answered' : 'pending',
   );
+  // What was wrong with another wish does not count any more.
+  const faults = faultsOf(stream, answered, entries);
   if (faults.lasting.length > 0) {
     const all = [...faults.lasting, ...faults.passing, ...faults.waiting].join('; ');
     return { ...stalledBy(faults.lasting.join('; ')), ready: failed(all) };
@@ -69,11 +67,11 @@ function verdictOf(stream: ImageStream): Verdict {
     const ready = failed([...faults.passing, ...faults.waiting].join('; '));
     return { ready, reconciling: { status: 'True', reason: 'Retrying', message } };
   }
-  const pending = pendingOf(stream, [...pendingTags]);
-  if (pending !== undefined) {
+  const awaited = awaitedBy(stream, pending);
+  if (awaited !== undefined) {
     return {
-      ready: { status: 'False', reason: 'Importing', message: pending },
-      reconciling: { status: 'True', reason: 'Importing', message: pending },
+      ready: { status: 'False', reason: 'Importing', message: awaited },
+      reconciling: { status: 'True', reason: 'Importing', message: awaited },
     };
   }
   if (faults.waiting.length > 0) {
@@ -126,9 +124,9 @@ function faultsOf(
   return { lasting, passing, waiting };
 }
 
-/** What is asked for now and has not been answered yet, as a text. */
-function pendingOf({ spec, status }: ImageStream, tags: readonly SourcedTag[]): string | undefined {
-  if (tags.length > 0) return `waiting for the import of ${tags.map(({ name }) => name).join(', ')}`;
+/** What is asked for now and has not been answered yet, in words. */
+function awaitedBy({ spec, status }: ImageStream, pending: readonly SourcedTag[]): string | undefined {
+  if (pending.length > 0) return `waiting for the import of ${pending.map(({ name }) => name).join(', ')}`;
   const repository = spec?.dockerImageRepository;
   return repository && status?.repositoryImport?.from !== repository
     ? `waiting for the tags of ${repository}`

@@ -1,5 +1,5 @@
 /** Keeps a stream below the size that etcd takes: the oldest images of long histories go before a write would be refused. */
-import { truncate } from '../api/conditions.ts';
+import { lastAppliedKey } from '../api/annotations.ts';
 import type { ImageStream, ImageStreamStatus, NamedTagEventList } from '../api/generated/image-stream.ts';
 
 /** A status that can be stored. */
@@ -10,18 +10,23 @@ export interface FittingStatus {
 }
 
 /** etcd refuses requests of more than 1.5 MiB; the rest is for what is not counted here. */
-export const maxObjectBytes = 1_300_000;
+export const maxObjectBytes = 1280 * 1024;
 /** What the API server notes on who wrote which field of a tag, in spec and status, at most. */
 const managedBytes = 1_000;
 /** Below these numbers a stream is not measured: its histories cannot be what makes it large. */
 const smallTags = 20;
 const smallItems = 100;
-/** A message of a condition is cut to this length before history is given up. */
+/** Messages of conditions are cut to this number of bytes before history is given up. */
 const shortMessage = 512;
+/** And to this one when a stream has no room even without history. */
+const shortestMessage = 128;
 /** Histories longer than this part of the longest are shortened, again and again until all fits. */
 const keptShare = 0.9;
-/** A stream with more than this share of its room is called full if it was before, so that its condition does not flicker. */
-const fullShare = 0.7;
+/**
+ * A stream with more than this share of its room is called full if it was before, so that its condition does not flicker:
+ * two images for each tag that become one may leave no more.
+ */
+const fullShare = 0.5;
 
 /** The type of the condition that says that a stream's histories were cut. */
 export const historyTrimmed = 'HistoryTrimmed';
@@ -31,16 +36,30 @@ export function fitStatus(stream: ImageStream, status: ImageStreamStatus): Fitti
   const tags = status.tags ?? [];
   const items = tags.reduce((sum, entry) => sum + (entry.items?.length ?? 0), 0);
   if (tags.length <= smallTags && items <= smallItems) return { status, full: false };
-  const rest = bytesOf({ metadata: stream.metadata, spec: stream.spec, status: { ...status, tags: [] } });
-  const entries = tags.length + (stream.spec?.tags?.length ?? 0);
-  const room = maxObjectBytes - rest - entries * managedBytes;
-  const size = bytesOf(tags);
-  if (size <= room) return { status, full: wasFull(stream) && size > room * fullShare };
-  return { status: { ...status, tags: fitTags(tags, room) }, full: true };
+  const most = maxObjectBytes - bytesWithoutTags(stream, status);
+  const room = most - (tags.length + (stream.spec?.tags?.length ?? 0)) * managedBytes;
+  const short = bytesOf(tags) <= room ? tags : tags.map((entry) => withMessagesOf(entry, shortMessage));
+  const size = bytesOf(short);
+  if (size <= room) {
+    const full = wasFull(stream) && size > room * fullShare;
+    return { status: short === tags ? status : { ...status, tags: short }, full };
+  }
+  const fitting = withShortHistories(short, room);
+  // Before the API server refuses an object it gives up what it notes on writers.
+  const fits = bytesOf(fitting) <= most;
+  const shortest = fits ? fitting : fitting.map((entry) => withMessagesOf(entry, shortestMessage));
+  return { status: { ...status, tags: shortest }, full: true };
 }
 
-function fitTags(tags: readonly NamedTagEventList[], room: number): NamedTagEventList[] {
-  let fitting = tags.map(withShortMessages);
+/** The size of what stays as it is, as the store has it: without the notes of the API server and of kubectl. */
+function bytesWithoutTags({ metadata, spec }: ImageStream, status: ImageStreamStatus): number {
+  const { managedFields: _, annotations, ...rest } = metadata;
+  const { [lastAppliedKey]: _applied, ...kept } = annotations ?? {};
+  return bytesOf({ metadata: { ...rest, annotations: kept }, spec, status: { ...status, tags: [] } });
+}
+
+function withShortHistories(tags: readonly NamedTagEventList[], room: number): NamedTagEventList[] {
+  let fitting = [...tags];
   let longest = Math.max(...fitting.map(({ items }) => items?.length ?? 0));
   while (longest > 1 && bytesOf(fitting) > room) {
     const most = Math.max(1, Math.floor(longest * keptShare));
@@ -52,19 +71,28 @@ function fitTags(tags: readonly NamedTagEventList[], room: number): NamedTagEven
   return fitting;
 }
 
-function withShortMessages(entry: NamedTagEventList): NamedTagEventList {
+/** A tag whose messages have at most so many bytes. */
+function withMessagesOf(entry: NamedTagEventList, most: number): NamedTagEventList {
   if (entry.conditions === undefined) return entry;
-  const conditions = entry.conditions.map((condition) => ({
-    ...condition,
-    message: truncate(condition.message ?? '', shortMessage),
-  }));
+  const conditions = entry.conditions.map((condition) => {
+    const message = cutToBytes(condition.message ?? '', most);
+    return message === (condition.message ?? '') ? condition : { ...condition, message };
+  });
   return { ...entry, conditions };
+}
+
+function cutToBytes(text: string, most: number): string {
+  if (bytesOf(text) <= most) return text;
+  const ellipsis = '…';
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most - bytesOf(ellipsis)));
+  return text.slice(0, read) + ellipsis;
 }
 
 function wasFull({ status }: ImageStream): boolean {
   return status?.conditions?.some(({ type }) => type === historyTrimmed) === true;
 }
 
+/** Bytes of a value as JSON. */
 function bytesOf(value: unknown): number {
   return new TextEncoder().encode(JSON.stringify(value)).length;
 }
