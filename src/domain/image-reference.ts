@@ -41,7 +41,8 @@ export function isTagName(text: string): boolean {
 export function digestProblem(text: string): string | undefined {
   if (!digestShape.test(text)) return 'invalid reference format';
   const colon = text.indexOf(':');
-  const length = hexLengths[text.slice(0, colon)];
+  const algorithm = text.slice(0, colon);
+  const length = Object.hasOwn(hexLengths, algorithm) ? hexLengths[algorithm] : undefined;
   if (length === undefined) return 'unsupported digest algorithm';
   const hex = text.slice(colon + 1);
   if (hex.length !== length) return 'invalid checksum digest length';

@@ -82,9 +82,9 @@ function withMessagesOf(entry: NamedTagEventList, most: number): NamedTagEventLi
 }
 
 function cutToBytes(text: string, most: number): string {
-  if (bytesOf(text) <= most) return text;
+  if (utf8Length(text) <= most) return text;
   const ellipsis = '…';
-  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most - bytesOf(ellipsis)));
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most - utf8Length(ellipsis)));
   return text.slice(0, read) + ellipsis;
 }
 
@@ -94,5 +94,9 @@ function wasFull({ status }: ImageStream): boolean {
 
 /** Bytes of a value as JSON. */
 function bytesOf(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length;
+  return utf8Length(JSON.stringify(value));
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

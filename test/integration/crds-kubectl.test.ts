@@ -243,18 +243,12 @@ spec: {tags: [{name: latest, importPolicy: {schedule: true}}]}
   it('shows a tag and its platforms', async () => {
     const namespace = await inNewNamespace('columns-istag');
     const manifest = { digest, mediaType: 'a/b', manifestSize: 1, os: 'linux' };
+    const facts = { type: 'ImportSuccess', status: 'False', generation: 1 };
+    const problem = { ...facts, reason: 'NotFound', message: 'no such image' };
     await kube.create(imageStreamTags, {
       metadata: { namespace, name: 'python.3.6' },
       updated: new Date(Date.now() - 3 * 3_600_000).toISOString(),
-      conditions: [
-        {
-          type: 'ImportSuccess',
-          status: 'False',
-          generation: 1,
-          reason: 'NotFound',
-          message: 'no such image',
-        },
-      ],
+      conditions: [problem],
       image: {
         metadata: { name: digest },
         dockerImageReference: pullSpec,
@@ -347,7 +341,10 @@ describe('a stream that was stored before a rule existed', () => {
   });
 });
 
-async function refuses(stream: { metadata: { namespace: string; name: string } }): Promise<boolean> {
+async function refuses(stream: {
+  metadata: { namespace: string; name: string };
+  spec: object;
+}): Promise<boolean> {
   const { status } = await kube.request(
     'POST',
     `/apis/image.openshift.io/v1/namespaces/${stream.metadata.namespace}/imagestreams?dryRun=All`,

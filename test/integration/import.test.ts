@@ -300,16 +300,13 @@ describe('a failed import', () => {
     );
   });
 
-  it('of a reference that does not parse names the field and waits for an edit', async () => {
+  it('is none for a name that is no pull spec: the API server refuses it, with the field', async () => {
     const { namespace } = scenario;
     const tags = { latest: 'quay.io/Upper/Case:1' };
-    await cluster.kube.create(imageStreams, imageStream({ namespace, name: 'bad', tags }));
-    expect(await scenario.tagFails('bad', 'latest')).toMatchObject({
-      reason: 'Invalid',
-      message:
-        'spec.tags[latest].from.name: Invalid value: "quay.io/Upper/Case:1": repository name must be lowercase',
-    });
-    expect(tagOf(await scenario.stream('bad'), 'latest')).not.toHaveProperty('lastImport.retryAt');
+    const refused = cluster.kube.create(imageStreams, imageStream({ namespace, name: 'bad', tags }));
+    await expect(refused).rejects.toThrow(
+      /spec.tags\[0\].from.name: Invalid value: repository name must be lowercase/,
+    );
   });
 });
 
