@@ -30,6 +30,7 @@ export interface FetchedImage {
 /** Longest configuration that is kept, as JSON. Some images have megabytes of labels; an object has about one. */
 const maxConfigLength = 128 * 1024;
 const maxTextLength = 1_024;
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 /** What a media type may be (RFC 6838 section 4.2). */
 const mediaTypePattern = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
 
@@ -97,7 +98,7 @@ function metadataOf({ digest, manifest, config = {}, fetchedAt }: FetchedImage):
   const texts = {
     Parent: config['parent'],
     Comment: config['comment'],
-    Created: parseTime(created) === undefined ? undefined : created,
+    Created: isTime(created) ? created : undefined,
     Container: config['container'],
     DockerVersion: config['docker_version'],
     Author: config['author'],
@@ -117,6 +118,11 @@ function metadataOf({ digest, manifest, config = {}, fetchedAt }: FetchedImage):
     },
     omitted: kept.omitted,
   };
+}
+
+/** True for a time that the clients of the API can read (RFC 3339); JavaScript reads more than they do. */
+function isTime(text: string | undefined): boolean {
+  return parseTime(text) !== undefined && timePattern.test(text ?? '');
 }
 
 /** Bytes of the distinct layers and the configuration. */
@@ -176,7 +182,8 @@ function keptConfig(value: unknown): { config: JsonObject; omitted: readonly str
   if (!isJsonObject(value)) return { config: {}, omitted: [] };
   const members = Object.entries(configMembers)
     .filter(([name, check]) => Object.hasOwn(value, name) && check(value[name]))
-    .map(([name]) => ({ name, length: JSON.stringify(value[name]).length }));
+    .map(([name, check]) => ({ name, kept: check === isSet ? emptied(value[name]) : value[name] }))
+    .map(({ name, kept }) => ({ name, kept, length: JSON.stringify(kept).length }));
   let total = members.reduce((sum, { length }) => sum + length, 0);
   const omitted = new Set<string>();
   for (const { name, length } of members.toSorted((a, b) => b.length - a.length)) {
@@ -184,8 +191,13 @@ function keptConfig(value: unknown): { config: JsonObject; omitted: readonly str
     omitted.add(name);
     total -= length;
   }
-  const kept = members.filter(({ name }) => !omitted.has(name)).map(({ name }) => [name, value[name]]);
-  return { config: Object.fromEntries(kept) as JsonObject, omitted: [...omitted] };
+  const rest = members.filter(({ name }) => !omitted.has(name)).map(({ name, kept }) => [name, kept]);
+  return { config: Object.fromEntries(rest) as JsonObject, omitted: [...omitted] };
+}
+
+/** A set without what is in its members: nobody reads that, and it may be deeper than any program can follow. */
+function emptied(value: unknown): JsonObject {
+  return Object.fromEntries(Object.keys(value ?? {}).map((key) => [key, {}]));
 }
 
 function nonEmptyTexts(texts: Readonly<Record<string, unknown>>): Record<string, string> {

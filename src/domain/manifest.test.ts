@@ -60,11 +60,19 @@ describe('manifests that are read', () => {
   });
 
   it('accepts index entries without a platform, as attestations have', () => {
-    const entries = [{ mediaType: ociManifest, digest: digest('b'), size: 1 }, amd64];
+    const none = { mediaType: ociManifest, digest: digest('b'), size: 1 };
+    const half = { digest: digest('b'), size: 1, platform: { os: 'linux' } };
+    const entries = [none, half, amd64];
     const parsed = parseManifest(JSON.stringify({ manifests: entries }), ociIndex);
     expect(parsed).toMatchObject({
       ok: true,
-      value: { entries: [{ platform: undefined }, { platform: amd64.platform }] },
+      value: {
+        entries: [
+          { platform: undefined },
+          { platform: undefined, mediaType: '' },
+          { platform: amd64.platform },
+        ],
+      },
     });
   });
 });
@@ -131,6 +139,20 @@ describe('manifests that are refused', () => {
       unsupported: false,
     },
     {
+      name: 'an index with an entry that is none',
+      text: JSON.stringify({ manifests: [amd64, 'x'] }),
+      type: ociIndex,
+      problem: 'the index has an invalid entry',
+      unsupported: false,
+    },
+    {
+      name: 'nothing at all',
+      text: '{}',
+      type: '',
+      problem: 'manifests of the type "unknown"',
+      unsupported: true,
+    },
+    {
       name: 'an index with layers',
       text: JSON.stringify({ manifests: [amd64], layers: [] }),
       type: ociIndex,
@@ -140,6 +162,34 @@ describe('manifests that are refused', () => {
   ])('$name', ({ text, type, problem, unsupported }) => {
     const parsed = parseManifest(text, type);
     expect(parsed).toMatchObject({ ok: false, unsupported, problem: expect.stringContaining(problem) });
+  });
+});
+
+describe('a manifest of very many parts', () => {
+  const layersOf = (count: number) => ({ config, layers: Array.from({ length: count }, () => layer) });
+  const entriesOf = (count: number) => ({ manifests: Array.from({ length: count }, () => amd64) });
+  it.each([
+    { name: '1000 layers', document: layersOf(1_000), type: ociManifest },
+    { name: '1000 entries', document: entriesOf(1_000), type: ociIndex },
+  ])('is read with $name', ({ document, type }) => {
+    expect(parseManifest(JSON.stringify(document), type)).toMatchObject({ ok: true });
+  });
+
+  it.each([
+    {
+      name: '1001 layers',
+      document: layersOf(1_001),
+      type: ociManifest,
+      problem: 'the manifest has more than 1000 layers',
+    },
+    {
+      name: '1001 entries',
+      document: entriesOf(1_001),
+      type: ociIndex,
+      problem: 'the index has more than 1000 entries',
+    },
+  ])('is refused with $name', ({ document, type, problem }) => {
+    expect(parseManifest(JSON.stringify(document), type)).toEqual({ ok: false, unsupported: false, problem });
   });
 });
 

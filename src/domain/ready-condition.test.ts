@@ -5,6 +5,7 @@ import type { Condition } from '../api/conditions.ts';
 import type { ImageStream, NamedTagEventList, TagReference } from '../api/generated/image-stream.ts';
 import type { LastImport } from './import-attempt.ts';
 import { readyConditions } from './ready-condition.ts';
+import { maxObjectBytes } from './status-size.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
 const earlier = '2025-12-01T00:00:00Z';
@@ -271,8 +272,10 @@ it.each([
 
 it('says that there is no room for more history', () => {
   const [, trimmed] = textsOf(streamOf([latest], [done('latest')]), true);
-  expect(trimmed).toMatch(
-    /^HistoryTrimmed True TooLarge: the stream has no room for more history: 1300000 bytes/,
+  expect(trimmed).toBe(
+    `HistoryTrimmed True TooLarge: the stream has no room for more history: ${maxObjectBytes} bytes are what an object ` +
+      'may have, so the oldest images are dropped and the newest kept; delete tags that nobody uses, or spread the tags ' +
+      'over several streams',
   );
 });
 
@@ -306,9 +309,9 @@ describe('conditions that stand there already', () => {
   });
 
   it.each(['Reconciling', 'Stalled', 'HistoryTrimmed'])('%s goes when it is over', (type) => {
-    expect(renewed([set(type, 'True'), set('Ready', 'True')], done('latest')).map((it) => it.type)).toEqual([
-      'Ready',
-    ]);
+    expect(
+      renewed([set(type, 'True'), set('Ready', 'True')], done('latest')).map((condition) => condition.type),
+    ).toEqual(['Ready']);
   });
 
   it('Stalled gives way to Reconciling, and the other way round', () => {

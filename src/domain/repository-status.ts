@@ -27,12 +27,14 @@ export function foldRepository(
   if (outcome.kind === 'listed') {
     return { ...attempted, tags: [...outcome.tags], additionalTags: outcome.additionalTags };
   }
-  const { tags, additionalTags } = before?.from === from ? before : {};
+  // Another repository has no tags and no failures yet.
+  const same = before?.from === from ? before : undefined;
+  const { tags, additionalTags } = same ?? {};
   return {
     ...attempted,
     ...(tags === undefined ? {} : { tags }),
     ...(additionalTags === undefined ? {} : { additionalTags }),
-    ...failureCount(stream, '', { before, failure: outcome.failure }, context),
+    ...failureCount(stream, '', { before: same, failure: outcome.failure }, context),
     ...describeFailure(outcome.failure, from),
   };
 }

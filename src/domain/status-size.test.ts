@@ -63,6 +63,12 @@ describe('a stream that has room', () => {
     expect(full).toBe(false);
   });
 
+  it('may have no spec', () => {
+    const status = { tags: [{ tag: 'latest', items: itemsOf(4_000) }] };
+    const { spec: _, ...stream } = streamOf([]);
+    expect(fitStatus(stream, status)).toEqual({ status, full: false });
+  });
+
   it('may have a status without tags', () => {
     const status = { observedGeneration: 1 };
     expect(fitStatus(streamOf([]), status)).toEqual({ status, full: false });
@@ -103,7 +109,8 @@ describe('a stream that would be too large', () => {
     const stream = streamWith(tags);
     const status = { ...stream.status, observedGeneration: 4, tagSummary: 'latest' };
     const fitting = fitStatus(stream, status);
-    const withoutItems = (entries: NamedTagEventList[] = []) => entries.map(({ items: _, ...rest }) => rest);
+    const withoutItems = (entries: NamedTagEventList[] = []) =>
+      entries.map((entry) => ({ ...entry, items: [] }));
     expect(withoutItems(fitting.status.tags)).toEqual(withoutItems(tags));
     expect({ ...fitting.status, tags: [] }).toEqual({ ...status, tags: [] });
   });
@@ -199,6 +206,27 @@ describe('the word that there is no room', () => {
     const second = fitted(first.status.tags ?? [], first.full);
     expect(second.full).toBe(first.full);
     expect(second.status.tags).toEqual(first.status.tags);
+  });
+
+  it('is the same at the next look, though it takes room itself', () => {
+    const stream = streamWith(tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })));
+    const annotated = (length: number, status: ImageStreamStatus = stream.status) => {
+      const metadata = { ...stream.metadata, annotations: { notes: 'x'.repeat(length) } };
+      return fitStatus({ ...stream, metadata, status }, status);
+    };
+    const most = lengthsOf(annotated(0))[0];
+    // The longest notes that leave room for as much history: not a byte is left.
+    let [length, tooLong] = [0, 200_000];
+    while (tooLong - length > 1) {
+      const middle = Math.floor((length + tooLong) / 2);
+      if (lengthsOf(annotated(middle))[0] === most) length = middle;
+      else tooLong = middle;
+    }
+    const first = annotated(length);
+    const { conditions } = streamWith([], true).status;
+    expect(annotated(length, { ...first.status, conditions: conditions ?? [] }).status.tags).toEqual(
+      first.status.tags,
+    );
   });
 
   it('stays while a stream goes on to get images', () => {

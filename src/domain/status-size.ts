@@ -51,11 +51,15 @@ export function fitStatus(stream: ImageStream, status: ImageStreamStatus): Fitti
   return { status: { ...status, tags: shortest }, full: true };
 }
 
-/** The size of what stays as it is, as the store has it: without the notes of the API server and of kubectl. */
+/**
+ * The size of what stays as it is, as the store has it: without the notes of the API server and of kubectl, and without
+ * conditions, which say how it went. There is room for these above the bound.
+ */
 function bytesWithoutTags({ metadata, spec }: ImageStream, status: ImageStreamStatus): number {
   const { managedFields: _, annotations, ...rest } = metadata;
   const { [lastAppliedKey]: _applied, ...kept } = annotations ?? {};
-  return bytesOf({ metadata: { ...rest, annotations: kept }, spec, status: { ...status, tags: [] } });
+  const measured = { ...status, tags: [], conditions: [] };
+  return bytesOf({ metadata: { ...rest, annotations: kept }, spec, status: measured });
 }
 
 function withShortHistories(tags: readonly NamedTagEventList[], room: number): NamedTagEventList[] {

@@ -32,8 +32,9 @@ const reservedPrefixes = [
   'imagestream-operator/',
   'image.openshift.io/dockerLayersOrder',
 ];
+/** What the API server takes as a key: a name of at most 63 characters, behind a DNS name of at most 253 or none. */
 const annotationKey =
-  /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
+  /^(?:(?=[^/]{1,253}\/)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 /** Characters of annotations that are shown; all annotations of an object may have 256 KiB. */
 const maxAnnotationsLength = 65_536;
 
@@ -100,7 +101,8 @@ export function comparableContent(
     conditions: overruled === undefined ? conditions : [...conditions, overruled],
     digest: image?.digest,
     dockerImageReference: image?.dockerImageReference,
-    annotations: image === undefined ? {} : annotations,
+    // They are compared where they stand on the image: a pull spec that is only recorded has none.
+    annotations: image === undefined || image.digest === '' ? {} : annotations,
     updated,
     owner,
   });
@@ -137,10 +139,11 @@ export function shownAnnotations(
   const shown: Record<string, string> = {};
   let left = maxAnnotationsLength;
   for (const [key, value] of Object.entries(annotations ?? {})) {
+    if (!annotationKey.test(key) || reservedPrefixes.some((prefix) => key.startsWith(prefix))) continue;
+    // Only what is shown takes room: an object that shows all that may be shown is read back as it is.
     left -= key.length + value.length;
     if (left < 0) break;
-    if (annotationKey.test(key) && !reservedPrefixes.some((prefix) => key.startsWith(prefix)))
-      shown[key] = value;
+    shown[key] = value;
   }
   return shown;
 }

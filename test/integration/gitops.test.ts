@@ -1,36 +1,28 @@
 // Streams that are kept by a tool from files: no difference at any time, and OpenShift's own manifests as they are.
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { load } from 'js-yaml';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { SharedCluster } from '../support/fixture.ts';
+import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
 import { type BuiltImage, pushImage } from '../support/images.ts';
 import type { KubectlResult } from '../support/kubectl.ts';
 import { type ImageStream, imageStream, imageStreamTags } from '../support/resources.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
-import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
+import { startTestScenario } from '../support/test-lifetime.ts';
 
-const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
 const manifests = fileURLToPath(new URL('../fixtures/openshift/', import.meta.url));
 const files = readdirSync(manifests).filter((name) => name.endsWith('.yaml'));
 
-let cluster: Cluster;
-let view: SharedCluster;
+let cluster: SharedCluster;
 
-beforeAll(async () => {
-  cluster = await startCluster({ assets: inject('cluster').assets, crds });
-  view = new SharedCluster(cluster.facts);
+beforeAll(() => {
+  cluster = sharedCluster();
 });
-afterAll(async () => {
-  await view.close();
-  await cluster.stop();
-});
+afterAll(() => cluster.close());
 
 const ways = [
   { way: 'kubectl apply', flags: [] },
@@ -40,15 +32,14 @@ const ways = [
 describe.each(ways)('a stream that is kept by $way', ({ flags }) => {
   let scenario: Scenario;
   const kubectl = async (verb: string, input: string): Promise<KubectlResult> =>
-    view.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input });
+    cluster.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input });
 
   async function expectNoDifference(manifest: string, when: string): Promise<void> {
     expect(await kubectl('diff', manifest), when).toMatchObject({ stdout: '', stderr: '', exitCode: 0 });
   }
 
   it('shows no difference after imports, moves and failures, and stays as it is when applied again', async () => {
-    await startTestOperator(cluster.kubeconfigPath);
-    scenario = await startTestScenario(view);
+    scenario = await startTestScenario(cluster);
     const first = await scenario.push('1', 'first');
     const tags = [
       scenario.dockerTag('1', '1', { annotations: { description: 'one' } }),
@@ -78,8 +69,7 @@ describe.each(ways)('a stream that is kept by $way', ({ flags }) => {
   });
 
   it('may be an ImageStreamTag as well', async () => {
-    await startTestOperator(cluster.kubeconfigPath);
-    scenario = await startTestScenario(view);
+    scenario = await startTestScenario(cluster);
     const image = await scenario.push('1', 'first');
     const manifest = JSON.stringify({
       apiVersion: imageStreamTags.apiVersion,
@@ -99,21 +89,19 @@ describe('the streams of OpenShift', () => {
   });
 
   it.each(files)('%s applies as it is, is imported, and shows no difference', async (file) => {
-    const scenario = await startTestScenario(view);
+    const scenario = await startTestScenario(cluster);
     const manifest = readFileSync(join(manifests, file), 'utf8');
     const stream = load(manifest) as ImageStream;
     const sources = dockerSources(stream);
     const pushed = new Map<string, BuiltImage>();
     for (const [name, source] of sources) pushed.set(name, await pushMirrored(source));
-    const policy = await writePolicy(scenario);
-    await startTestOperator(cluster.kubeconfigPath, ['--registry-policy', policy, '--import-mode', 'Legacy']);
     const kubectl = (verb: string): Promise<KubectlResult> =>
-      view.kubectl([verb, `--namespace=${scenario.namespace}`, '-f', '-'], { input: manifest });
+      cluster.kubectl([verb, `--namespace=${scenario.namespace}`, '-f', '-'], { input: manifest });
 
     expect(await kubectl('apply')).toMatchObject({ stderr: '', exitCode: 0 });
     const { name } = stream.metadata;
     const waited = ['wait', `--namespace=${scenario.namespace}`, '--for=condition=Ready', `is/${name}`];
-    expect(await view.kubectl([...waited, '--timeout=20s'])).toMatchObject({ exitCode: 0 });
+    expect(await cluster.kubectl([...waited, '--timeout=20s'])).toMatchObject({ exitCode: 0 });
     const imported = await scenario.stream(name);
     for (const tag of stream.spec?.tags ?? []) {
       const [item] = tagOf(imported, String(tag['name']))?.items ?? [];
@@ -124,7 +112,7 @@ describe('the streams of OpenShift', () => {
     expect(await kubectl('diff')).toMatchObject({ stdout: '', exitCode: 0 });
     const objects = await eventually(
       async () => {
-        const found = await view.kube.list(imageStreamTags, { namespace: scenario.namespace });
+        const found = await cluster.kube.list(imageStreamTags, { namespace: scenario.namespace });
         return found.length === stream.spec?.tags?.length && found;
       },
       { what: 'an ImageStreamTag for each tag' },
@@ -153,24 +141,12 @@ function sourceTag(stream: ImageStream, name: string): string {
   return sourceTag(stream, tag.from.name.split(':').at(-1) ?? '');
 }
 
-/** Pushes what a mirror of the source's registry would have. */
+/** Pushes what a mirror of the source's registry would have; global-setup.ts tells the operator of it. */
 async function pushMirrored(source: string): Promise<BuiltImage> {
   const [host = '', ...path] = source.split('/');
   const [repository = '', tag = ''] = path.join('/').split(':');
-  const target = { host: view.registryHost, repository: `${host}/${repository}`, tag };
+  const target = { host: cluster.registryHost, repository: `${host}/${repository}`, tag };
   return pushImage(target, { content: source });
-}
-
-async function writePolicy(scenario: Scenario): Promise<string> {
-  const path = join(cluster.dir, `${scenario.namespace}.json`);
-  const mirrored = ['registry.redhat.io', 'quay.io'];
-  const policy = {
-    mirrors: mirrored.map((prefix) => ({ prefix, mirrors: [`${view.registryHost}/${prefix}`] })),
-    insecure: [view.registryHost],
-  };
-  await writeFile(path, JSON.stringify(policy));
-  onTestFinished(() => rm(path, { force: true }));
-  return path;
 }
 
 /** What kubectl makes of a null in a file: nothing. */

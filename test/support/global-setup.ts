@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 
@@ -32,10 +34,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   try {
     const { token, kubeconfigPath } = await createOperatorCredentials(cluster);
+    const policy = join(cluster.dir, 'registry-policy.json');
+    await writeFile(policy, JSON.stringify(mirrorPolicy(cluster.registry.host)));
     const operator = await OperatorProcess.start({
       kubeconfigPath,
       // Tests do not wait half a minute for a second try.
-      args: ['--retry-min', '500ms'],
+      args: ['--retry-min', '500ms', '--registry-policy', policy],
     });
     const { facts } = cluster;
     project.provide('cluster', {
@@ -56,6 +60,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await cluster.stop();
     throw error;
   }
+}
+
+/** Registries of the world that manifests name: their images are in the run's registry, below the name of their host. */
+function mirrorPolicy(registryHost: string): object {
+  const prefixes = ['registry.redhat.io', 'quay.io/sclorg'];
+  return {
+    mirrors: prefixes.map((prefix) => ({ prefix, mirrors: [`${registryHost}/${prefix}`] })),
+    insecure: [registryHost],
+  };
 }
 
 /** The terminal was closed: by default Node.js would end without its exit handlers. */

@@ -19,6 +19,8 @@ export interface OperatorOptions {
   readonly command?: readonly string[];
   /** Further flags. */
   readonly args?: readonly string[];
+  /** Beside the variables of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Hears of each log line. */
   readonly onLog?: (line: LogLine) => void;
 }
@@ -55,7 +57,8 @@ export class OperatorProcess {
       program: process.execPath,
       args: [...command, ...flags, ...args],
     });
-    this.#child = spawn(bound.program, bound.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...options.environment };
+    this.#child = spawn(bound.program, bound.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr += chunk.toString();
     });
