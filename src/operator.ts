@@ -8,6 +8,7 @@ import type { TriggeredWorkload } from './api/workload.ts';
 import type { Config } from './config.ts';
 import { CheckMemory } from './controllers/check-memory.ts';
 import { ImageKeeper } from './controllers/image-keeper.ts';
+import { ImageRestorer } from './controllers/image-restorer.ts';
 import {
   type ImageStreamControllerOptions,
   imageStreamReconcile,
@@ -27,7 +28,7 @@ import { checkCluster } from './kube/cluster-check.ts';
 import { Controller } from './kube/controller.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
 import { Reflector } from './kube/reflector.ts';
-import { Store } from './kube/store.ts';
+import { type ObjectKey, Store } from './kube/store.ts';
 import { KubeTransport } from './kube/transport.ts';
 import { startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
@@ -147,7 +148,7 @@ interface Shared {
 
 interface Controllers {
   readonly imports: Controller;
-  readonly all: readonly Controller[];
+  readonly all: readonly Pick<Controller, 'start' | 'stop'>[];
 }
 
 function createControllers(parts: OperatorParts, shared: Shared): Controllers {
@@ -156,10 +157,13 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { streams, tagObjects } = stores;
   const views = new StreamViews(stores);
   const sharing = new Sharing({ client, clock, log });
-  const tagObjectWriter = createTagObjectWriter(parts, shared, views);
+  const { importer } = shared.registry;
+  const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
+  const restorer = new ImageRestorer({ importer, onRestored, clock, log });
+  const tagObjectWriter = createTagObjectWriter(parts, shared, { views, restorer });
   const sources = new StreamSources({ views, sharing });
   const common = { clock, log, metrics };
-  const imports = new Controller({
+  const imports: Controller = new Controller({
     ...common,
     name: 'imagestream',
     concurrency: config.importConcurrency,
@@ -191,7 +195,7 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   });
   watchTriggers(stores, (key) => triggers.enqueue(key));
   metrics.observeQueues([imports, tags, triggers]);
-  return { imports, all: [imports, tags, triggers] };
+  return { imports, all: [imports, tags, triggers, restorer] };
 }
 
 /** ImageStreamTags without a stream are few, but for the deletion of many streams. */
@@ -199,10 +203,10 @@ const tagObjectConcurrency = 8;
 
 function createTagObjectWriter(
   { config: { localRegistry }, log, clock }: OperatorParts,
-  { client, keeper, registry: { importer }, recorder }: Shared,
-  views: StreamViews,
+  { client, keeper, recorder }: Shared,
+  { views, restorer }: { views: StreamViews; restorer: ImageRestorer },
 ): TagObjectWriter {
-  return new TagObjectWriter({ client, views, keeper, importer, recorder, clock, log, localRegistry });
+  return new TagObjectWriter({ client, views, keeper, restorer, recorder, clock, log, localRegistry });
 }
 
 function streamOptions(

@@ -163,13 +163,10 @@ export class Importer {
     return lookup.find(planned, reader, (image) => keeper.store(image, reader.signal));
   }
 
-  /**
-   * Reads an image that a history holds once more, for its Image object is not there. Resolves when it is, or when the
-   * registry has it no more.
-   */
-  async restore({ pullSpec, namespace, insecure }: ImageToRestore, signal: AbortSignal): Promise<void> {
+  /** Reads an image that a history holds once more, and stores its Image. False when no registry has it. */
+  async restore({ pullSpec, namespace, insecure }: ImageToRestore, signal: AbortSignal): Promise<boolean> {
     const parsed = parseImageReference(pullSpec);
-    if (!parsed.ok) return;
+    if (!parsed.ok) return false;
     // An index that was kept is kept again; an image has one platform anyway.
     const lookup = {
       reference: parsed.reference,
@@ -179,8 +176,10 @@ export class Importer {
     } as const;
     try {
       await this.#withAccess(namespace, signal, (reader) => this.#find(lookup, reader));
+      return true;
     } catch (error) {
-      if (!(error instanceof RegistryError)) throw error;
+      if (error instanceof RegistryError) return false;
+      throw error;
     }
   }
 

@@ -22,7 +22,8 @@ import { type ObjectKey, objectKey } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { stableHash } from '../runtime/stable-hash.ts';
 import type { ImageKeeper } from './image-keeper.ts';
-import type { ImageToRestore, Importer } from './importer.ts';
+import type { ImageRestorer } from './image-restorer.ts';
+import type { ImageToRestore } from './importer.ts';
 import type { StreamViews } from './tag-objects.ts';
 
 /** Options of {@link TagObjectWriter}. */
@@ -30,7 +31,7 @@ export interface TagObjectWriterOptions {
   readonly client: KubeClient;
   readonly views: StreamViews;
   readonly keeper: ImageKeeper;
-  readonly importer: Importer;
+  readonly restorer: ImageRestorer;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
   readonly log: Logger;
@@ -131,12 +132,8 @@ export class TagObjectWriter {
     if (put?.hash === task.hash && put.until > this.#options.clock.now()) return 'later';
     const image = await this.#imageOf(view, task, signal);
     const isComplete = image !== undefined || digestOf(task.content) === '';
-    if (isComplete) this.#put.delete(task.key);
-    else {
-      this.#putOff(task);
-      // Nothing has changed but for what cannot be had now.
-      if (task.known?.content === task.hash && !task.known.tampered) return 'later';
-    }
+    // Nothing has changed but for what cannot be had now.
+    if (!isComplete && task.known?.content === task.hash && !task.known.tampered) return 'later';
     const result = await this.#write(stream, task, this.#document(stream, task, { view, image }), signal);
     return result === 'written' && !isComplete ? 'later' : result;
   }
@@ -151,6 +148,7 @@ export class TagObjectWriter {
     try {
       const force = known !== undefined;
       const written = await this.#options.client.apply(imageStreamTags, document, { force }, signal);
+      this.#put.delete(key);
       const changed = written.metadata.resourceVersion !== known?.resourceVersion;
       // The watch may be faster than the answer.
       if (changed && this.#options.views.object(key) === known) this.#awaited.add(key);
@@ -174,15 +172,17 @@ export class TagObjectWriter {
     this.#put.set(task.key, { hash: task.hash, until: this.#options.clock.now() + retryMs });
   }
 
-  /** The metadata of the image: as it is in its Image, or once more from the registry. */
+  /** The metadata of the image. When its Image is missing, that is asked for, and comes later. */
   async #imageOf(view: ImageStream, { tag, content }: Task, signal: AbortSignal): Promise<Image | undefined> {
-    const { keeper, importer } = this.#options;
+    const { keeper, restorer } = this.#options;
     const digest = digestOf(content);
     if (digest === '') return undefined;
+    const stream = objectKey(view.metadata.namespace, view.metadata.name);
+    const wanted = restoreOf(view, tag);
+    if (restorer.isMissing(stream, wanted)) return undefined;
     const image = await keeper.read(digest, signal);
-    if (image !== undefined) return image;
-    await importer.restore(restoreOf(view, tag), signal);
-    return keeper.read(digest, signal);
+    if (image === undefined) restorer.request(stream, wanted);
+    return image;
   }
 
   #document(

@@ -114,6 +114,40 @@ describe('a tag whose source was taken away', () => {
   });
 });
 
+describe('a tag that is not found in the repository any more', () => {
+  const from = 'r.example/app';
+  const planned = { reason: 'new tag' as const, from, insecure: false, requested: undefined };
+  const target = { code: 'timeout' as const, detail: '' };
+  const lastImport = { from: { kind: 'DockerImage', name: `${from}:old` } };
+  const stream: ImageStream = {
+    ...streamOf(
+      [],
+      [
+        { tag: 'empty', conditions, lastImport },
+        { tag: 'old', items: [itemOf('1')], conditions, lastImport },
+      ],
+    ),
+    spec: { dockerImageRepository: from },
+  };
+  const before = {
+    ...stream,
+    status: { ...stream.status, repositoryImport: { from, tags: ['empty', 'old'] } },
+  };
+  const repository = {
+    planned: { ...planned, target },
+    kind: 'listed' as const,
+    tags: [],
+    additionalTags: 0,
+  };
+
+  it('keeps its history and nothing that is about the source, at once', () => {
+    const { status, transitions } = fold(before, { repository });
+    expect(status.tags).toEqual([{ tag: 'old', items: [itemOf('1')] }]);
+    expect(transitions).toContainEqual({ kind: 'dropped', tag: 'empty', images: 0 });
+    expect(fold({ ...before, status }).status).toEqual(status);
+  });
+});
+
 describe('the mark of an ImageStreamTag that is seen', () => {
   const old = dockerTag('old', 'r.example/app:1');
   const tagObjects = new Set(['old']);
@@ -170,13 +204,15 @@ describe('the mark of an ImageStreamTag that is seen', () => {
     expect(fold(stream, { tags: [outcome], tagObjects }).status.tags?.[0]?.hasImageStreamTag).toBe(true);
   });
 
-  it('is noted for no tag without one', () => {
+  it('is noted for no tag without one, and for the others when there is something else to write', () => {
     const stream = streamWith([], {}, [{ tag: 'other', items: [itemOf('2')] }]);
-    const entries = fold(stream, { tagObjects }).status.tags ?? [];
-    expect(entries.map(({ tag, hasImageStreamTag }) => `${tag} ${hasImageStreamTag}`)).toEqual([
-      'old true',
-      'other undefined',
-    ]);
+    const marks = (edited: ImageStream): readonly string[] =>
+      (fold(edited, { tagObjects }).status.tags ?? []).map(
+        ({ tag, hasImageStreamTag }) => `${tag} ${hasImageStreamTag}`,
+      );
+    expect(marks(stream)).toEqual(['old undefined', 'other undefined']);
+    const edited = { ...stream, metadata: { ...stream.metadata, generation: 9 } };
+    expect(marks(edited)).toEqual(['old true', 'other undefined']);
   });
 
   it('is no transition', () => {

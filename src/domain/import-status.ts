@@ -44,11 +44,11 @@ export function foldOutcomes(
     const entry = entries.get(outcome.tag) ?? { tag: outcome.tag };
     entries.set(outcome.tag, foldTag(stream, entry, outcome, context));
   }
-  // First, so that nobody is given what is about to go.
-  dropUnwanted(stream, entries, tagObjects);
+  const repositoryImport = foldRepository(stream, repository, context);
+  // First, so that nobody is given what is about to go; by what the repository has now.
+  dropUnwanted(withListing(stream, repositoryImport), entries, tagObjects);
   foldLinks(stream, entries, context);
   if (tagObjects !== undefined) noteTagObjects(stream, entries, { before, tagObjects });
-  const repositoryImport = foldRepository(stream, repository, context);
   const transitions = [
     ...tagTransitions(before, entries),
     ...listingFailure(stream.status?.repositoryImport, repositoryImport),
@@ -84,6 +84,15 @@ function statusOf(
   };
   const fitting = fitStatus(stream, status);
   return { ...fitting.status, conditions: readyConditions(stream, fitting, now) };
+}
+
+function withListing(
+  stream: ImageStream,
+  repositoryImport: ImageStreamStatus['repositoryImport'],
+): ImageStream {
+  return repositoryImport === undefined
+    ? stream
+    : { ...stream, status: { ...stream.status, repositoryImport } };
 }
 
 /** Gives the tags that follow others what these have now. */
@@ -131,9 +140,12 @@ function noteTagObjects(
     entries.size !== before.size || [...entries].some(([tag, entry]) => before.get(tag) !== entry);
   const answered = stream.status?.observedGeneration === stream.metadata.generation;
   const wanted = wantedTags(stream);
+  // Objects come one after the other: the write is made when they are all there.
+  const complete = [...entries.keys()].every((tag) => tagObjects.has(tag));
   for (const [tag, entry] of entries) {
     if (entry.hasImageStreamTag === true || !tagObjects.has(tag)) continue;
-    if (changed || !answered || !wanted.has(tag)) entries.set(tag, { ...entry, hasImageStreamTag: true });
+    if (changed || !answered || (complete && !wanted.has(tag)))
+      entries.set(tag, { ...entry, hasImageStreamTag: true });
   }
 }
 

@@ -53,8 +53,10 @@ describe('an Image', () => {
     await startOperator();
     await view.kube.delete(images, { name: objectName(image.digest) });
     await view.kube.delete(imageStreamTags, { namespace: scenario.namespace, name: 'web.1' });
-    const after = await scenario.tagObjectIs('web.1', ({ metadata }) => metadata.uid !== before.metadata.uid);
-    expect(after.image).toEqual(before.image);
+    await scenario.tagObjectIs('web.1', ({ metadata, image: shown }) => {
+      expect(shown).toEqual(before.image);
+      return metadata.uid !== before.metadata.uid;
+    });
   });
 });
 

@@ -1,0 +1,95 @@
+/**
+ * Reads images once more whose Image objects are missing: after an upgrade from a version that kept none, or when somebody
+ * deleted them. Apart from the imports, so that no stream waits for a registry that has them no more.
+ */
+import type { Logger } from 'pino';
+import type { BackoffPolicy } from '../domain/backoff.ts';
+import type { ObjectKey } from '../kube/store.ts';
+import { WorkQueue, type WorkResult } from '../kube/work-queue.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ImageToRestore, Importer } from './importer.ts';
+
+/** Options of {@link ImageRestorer}. */
+export interface ImageRestorerOptions {
+  readonly importer: Importer;
+  /** Hears of the streams whose images are there again. */
+  readonly onRestored: (stream: ObjectKey) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const concurrency = 16;
+/** Images that wait; who finds no room asks again when the stream is looked at the next time. */
+const maxWaiting = 20_000;
+/** After failures of the API server; a registry that does not answer is not asked again. */
+const backoff: BackoffPolicy = { baseMs: 1_000, maxMs: 60_000 };
+/** Time until an image that no registry had is asked for again. */
+const againMs = 300_000;
+
+interface Request {
+  readonly stream: ObjectKey;
+  readonly image: ImageToRestore;
+}
+
+/** Works on what is asked for until it is stopped. */
+export class ImageRestorer {
+  readonly #options: ImageRestorerOptions;
+  readonly #requests = new Map<string, Request>();
+  readonly #queue: WorkQueue;
+  readonly #abort = new AbortController();
+  /** Images that no registry had, and until when they are not asked for again (epoch milliseconds). */
+  readonly #missing = new Map<string, number>();
+
+  constructor(options: ImageRestorerOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      concurrency,
+      work: (key) => this.#work(key),
+      onFailure: (key, error) => options.log.warn({ image: key, err: error }, 'image not restored'),
+      backoff,
+      clock: options.clock,
+    });
+  }
+
+  /** True when an image was looked for lately, and no registry had it. */
+  isMissing(stream: ObjectKey, image: ImageToRestore): boolean {
+    return (this.#missing.get(keyOf(stream, image)) ?? 0) > this.#options.clock.now();
+  }
+
+  /** Asks for an image of a stream's history. */
+  request(stream: ObjectKey, image: ImageToRestore): void {
+    const key = keyOf(stream, image);
+    if (this.#requests.size >= maxWaiting && !this.#requests.has(key)) return;
+    this.#requests.set(key, { stream, image });
+    this.#queue.add(key);
+  }
+
+  /** Starts the work. */
+  start(): void {
+    this.#queue.start();
+  }
+
+  /** Gives up what is under way: nothing of it is lost. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('the operator stops'));
+    await this.#queue.drain();
+  }
+
+  async #work(key: string): Promise<WorkResult> {
+    const request = this.#requests.get(key);
+    if (request === undefined) return {};
+    const { importer, onRestored, clock } = this.#options;
+    const isThere = await importer.restore(request.image, this.#abort.signal);
+    this.#requests.delete(key);
+    this.#missing.delete(key);
+    if (isThere) onRestored(request.stream);
+    else this.#missing.set(key, clock.now() + againMs);
+    const oldest = this.#missing.keys().next();
+    if (this.#missing.size > maxWaiting && !oldest.done) this.#missing.delete(oldest.value);
+    return {};
+  }
+}
+
+function keyOf(stream: ObjectKey, { pullSpec }: ImageToRestore): string {
+  return `${stream} ${pullSpec}`;
+}
