@@ -85,7 +85,10 @@ export class ImageLookup {
     this.#options = options;
   }
 
-  /** Reads manifest and configuration, all verified against their digests, and stores what was read. */
+  /**
+   * Reads manifest and configuration, all verified against their digests, and stores what was read; of the image that the tag
+   * has already, only the manifest.
+   */
   find(lookup: PlannedLookup, reader: Reader, store: StoreImage): Promise<FoundImage> {
     return this.#atSources(lookup, reader, (repository) =>
       this.#import(lookup, { named: lookup.reference, repository, store }),
@@ -161,6 +164,9 @@ export class ImageLookup {
   async #import(lookup: PlannedLookup, place: ImportPlace): Promise<FoundImage> {
     const found = await this.#fetch(manifestIdentifier(place.repository.reference), place);
     const { manifest, digest } = found;
+    const isWhole = manifest.kind === 'image' || lookup.importMode === 'PreserveOriginal';
+    // What it is made of was read and stored when the tag got it.
+    if (isWhole && digest === lookup.held) return { image: digest, digest };
     if (manifest.kind === 'image') {
       await this.#storeImage({ manifest, digest }, place);
       return { image: digest, digest };
@@ -171,7 +177,7 @@ export class ImageLookup {
       return { image: digest, digest };
     }
     const chosen = await this.#chooseImage(manifest.entries, lookup.platform, place);
-    await this.#storeImage(chosen, place);
+    if (chosen.digest !== lookup.held) await this.#storeImage(chosen, place);
     return { image: chosen.digest, digest };
   }
 

@@ -4,7 +4,7 @@
  * Decided from the stream alone, and from when its tags were last looked at: what was last done for a tag stands in the
  * status, so that a restart causes no import and a change of source is seen without `spec.tags[].generation`.
  */
-import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImageStream, NamedTagEventList } from '../api/generated/image-stream.ts';
 import { parseTime } from '../api/time.ts';
 import { spread } from './backoff.ts';
 import { formatImageReference, type ImageReference, parseImageReference } from './image-reference.ts';
@@ -40,6 +40,8 @@ export interface PlannedLookup {
   readonly importMode: ImportMode;
   /** What a Legacy import keeps of an index. */
   readonly platform: Platform;
+  /** The image that the tag has: of that one all is known already. */
+  readonly held?: string | undefined;
 }
 
 /** Work for one tag. */
@@ -182,6 +184,7 @@ interface TagFacts {
   /** Where in the cluster the tag gets its image from; undefined for one of a registry. */
   readonly source: LocalSource | undefined;
   readonly streams: SourceStreams;
+  readonly held: string | undefined;
 }
 
 /** In this order; the first that holds is the reason that people read. */
@@ -244,7 +247,12 @@ function gatherFacts(stream: ImageStream, tag: SourcedTag, context: PlanContext)
     settings,
     source: localSource(stream, tag),
     streams,
+    held: heldImage(status),
   };
+}
+
+function heldImage(status: NamedTagEventList | undefined): string | undefined {
+  return status?.items?.[0]?.image || undefined;
 }
 
 /** What follows from a tag's source alone, worked out once for each tag object: a stream's objects never change. */
@@ -291,6 +299,7 @@ function planWork(stream: ImageStream, tag: SourcedTag, facts: TagFacts, reason:
     insecure: tag.importPolicy?.insecure ?? false,
     importMode: tag.importPolicy?.importMode || settings.importMode,
     platform: platformOf(attempt.platform, settings.platform),
+    held: facts.held,
   };
   const onlyLook = reason === 'scheduled check' || reason === 'push announced';
   if (!onlyLook || last?.digest === undefined) return { kind: 'import', ...lookup };

@@ -87,11 +87,19 @@ describe('a stream that would be too large', () => {
     const entries = fitting.status.tags ?? [];
     const [most = 0] = lengthsOf(fitting);
     expect(most).toBeGreaterThan(20);
+    expect(most).toBeLessThan(60);
     expect(lengthsOf(fitting)).toEqual([...tagNames(100).map(() => most), 3, 0]);
     // The newest stay, as they were.
     expect(entries[0]?.items).toEqual(itemsOf(60).slice(0, most));
     expect(entries.at(-1)).toEqual({ tag: 'new' });
     expect(bytesOf({ ...streamWith(tags), status: fitting.status })).toBeLessThan(maxObjectBytes);
+  });
+
+  it('may be one with a single tag', () => {
+    const fitting = fitted([{ tag: 'latest', items: itemsOf(8_000) }]);
+    expect(fitting.full).toBe(true);
+    expect(lengthsOf(fitting)[0]).toBeLessThan(8_000);
+    expect(fitting.status.tags?.[0]?.items?.[0]?.generation).toBe(8_000);
   });
 
   it('keeps the newest image of each tag, however little room there is', () => {

@@ -231,10 +231,13 @@ describe('a tag that follows nothing', () => {
     expect(link(shortened, end)).toBe(shortened);
   });
 
-  it('is told ten tags of a circle, and how many more there are', () => {
-    const tags = Array.from({ length: 12 }, (_, i) => `t${i}`);
+  it.each([
+    { name: 'of ten', length: 10, more: '' },
+    { name: 'of twelve, and how many more there are', length: 12, more: ' and 2 more' },
+  ])('is told ten tags of a circle $name', ({ length, more }) => {
+    const tags = Array.from({ length }, (_, i) => `t${i}`);
     expect(link({}, { kind: 'circle', tags }).conditions?.[0]?.message).toContain(
-      'the tags t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 2 more follow each other',
+      `the tags t0, t1, t2, t3, t4, t5, t6, t7, t8, t9${more} follow each other`,
     );
   });
 
@@ -296,7 +299,7 @@ describe('a copy', () => {
   });
 });
 
-it('keeps no condition of another type than its own', () => {
+describe('a failure', () => {
   const stream = streamWith(dockerTag('stable', 'r.example/app:1'));
   const failed: TagOutcome = {
     tag: 'stable',
@@ -304,8 +307,23 @@ it('keeps no condition of another type than its own', () => {
     kind: 'failed',
     failure: { code: 'timeout', detail: 'slow' },
   };
-  const before = { tag: 'stable', conditions: [{ type: 'Other', status: 'True' as const, generation: 1 }] };
-  expect(foldTag(stream, before, failed, { now, settings }).conditions).toMatchObject([
-    { type: 'ImportSuccess' },
-  ]);
+
+  it('keeps no condition of another type than its own', () => {
+    const before = { tag: 'stable', conditions: [{ type: 'Other', status: 'True' as const, generation: 1 }] };
+    expect(foldTag(stream, before, failed, { now, settings }).conditions).toMatchObject([
+      { type: 'ImportSuccess' },
+    ]);
+  });
+
+  it.each([{ digest: digest('a') }, { digest: undefined }])(
+    'keeps the digest of the last success, here $digest, so that a check goes on from it',
+    ({ digest: known }) => {
+      const lastImport = { from: { kind: 'DockerImage', name: 'r.example/app:1' } };
+      const before = {
+        tag: 'stable',
+        lastImport: { ...lastImport, ...(known === undefined ? {} : { digest: known }) },
+      };
+      expect(foldTag(stream, before, failed, { now, settings }).lastImport?.digest).toBe(known);
+    },
+  );
 });
