@@ -4,6 +4,9 @@
  */
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 
+/** Most tags that a stream has: as many as its own spec may hold. Declared ones beyond do not count. */
+export const maxTags = 1_000;
+
 /**
  * The stream as if the declared tags stood in its spec. A tag that its own spec has too is not taken: the stream's counts.
  * The same object comes back when nothing is added.
@@ -17,7 +20,8 @@ export function withDeclaredTags(stream: ImageStream, declared: readonly TagRefe
     names.add(tag.name);
     added.push(tag);
   }
-  if (added.length === 0) return stream;
+  const room = Math.max(0, maxTags - own.length);
+  if (added.length === 0 || room === 0) return stream;
   added.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { ...stream, spec: { ...stream.spec, tags: [...own, ...added] } };
+  return { ...stream, spec: { ...stream.spec, tags: [...own, ...added.slice(0, room)] } };
 }

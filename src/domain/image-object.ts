@@ -27,9 +27,11 @@ export interface FetchedImage {
   readonly fetchedAt: number;
 }
 
-/** Longest configuration that is kept, as JSON. Some images have megabytes of labels; an object has about one. */
-const maxConfigLength = 128 * 1024;
+/** Longest configuration that is kept, in bytes of JSON. Some images have megabytes of labels; all streams pay for an Image. */
+const maxConfigBytes = 64 * 1024;
 const maxTextLength = 1_024;
+/** Longer ones than any that is in use. */
+const maxMediaTypeLength = 128;
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 /** What a media type may be (RFC 6838 section 4.2). */
 const mediaTypePattern = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
@@ -66,13 +68,16 @@ export function imageOf(fetched: FetchedImage): Image {
 }
 
 function layerOf({ digest, size, mediaType }: Descriptor): { name: string; size: number; mediaType: string } {
-  return { name: digest, size, mediaType: cut(mediaType, 255) };
+  return { name: digest, size, mediaType: cut(mediaType, maxMediaTypeLength) };
 }
 
 function manifestOf({ digest, size, mediaType, platform }: IndexEntry): ManifestEntry {
   return {
     digest,
-    mediaType: mediaTypePattern.test(mediaType) ? mediaType : 'application/octet-stream',
+    mediaType:
+      mediaType.length <= maxMediaTypeLength && mediaTypePattern.test(mediaType)
+        ? mediaType
+        : 'application/octet-stream',
     manifestSize: size,
     architecture: cut(platform?.architecture ?? '', 255),
     os: cut(platform?.os ?? '', 255),
@@ -183,11 +188,11 @@ function keptConfig(value: unknown): { config: JsonObject; omitted: readonly str
   const members = Object.entries(configMembers)
     .filter(([name, check]) => Object.hasOwn(value, name) && check(value[name]))
     .map(([name, check]) => ({ name, kept: check === isSet ? emptied(value[name]) : value[name] }))
-    .map(({ name, kept }) => ({ name, kept, length: JSON.stringify(kept).length }));
+    .map(({ name, kept }) => ({ name, kept, length: bytesOf(kept) }));
   let total = members.reduce((sum, { length }) => sum + length, 0);
   const omitted = new Set<string>();
   for (const { name, length } of members.toSorted((a, b) => b.length - a.length)) {
-    if (total <= maxConfigLength) break;
+    if (total <= maxConfigBytes) break;
     omitted.add(name);
     total -= length;
   }
@@ -212,4 +217,8 @@ function nonEmptyTexts(texts: Readonly<Record<string, unknown>>): Record<string,
 /** At most so many UTF-16 units, never half a pair. */
 function cut(text: string, limit: number): string {
   return text.length <= limit ? text : text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+function bytesOf(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
 }

@@ -38,16 +38,25 @@ export function sourcedTags(stream: ImageStream): readonly SourcedTag[] {
 /** The attempt that a tag's present wish would be. */
 export function attemptFor(stream: ImageStream, tag: SourcedTag): ImportAttempt {
   const { kind, name, namespace } = tag.from;
-  const platform = preferredPlatform(tag);
+  // Its own namespace spelled out is no other source.
+  const elsewhere = namespace && namespace !== stream.metadata.namespace ? { namespace } : {};
   const requested = requestedImport(stream);
   return {
-    from: { kind, name, ...(namespace ? { namespace } : {}) },
+    from: { kind, name, ...elsewhere },
     ...(tag.importPolicy?.importMode ? { importMode: tag.importPolicy.importMode } : {}),
-    ...(tag.importPolicy?.insecure ? { insecure: true } : {}),
     ...(tag.reference ? { reference: true } : {}),
-    ...(platform === undefined ? {} : { platform }),
+    ...(kind === 'DockerImage' ? registryWishes(tag) : {}),
     ...(requested === undefined ? {} : { requested }),
     ...(tag.generation === undefined || tag.generation === null ? {} : { generation: tag.generation }),
+  };
+}
+
+/** What matters only where a registry is asked: a change of it makes no copy anew (semantics 1.6). */
+function registryWishes(tag: SourcedTag): Pick<ImportAttempt, 'insecure' | 'platform'> {
+  const platform = preferredPlatform(tag);
+  return {
+    ...(tag.importPolicy?.insecure ? { insecure: true } : {}),
+    ...(platform === undefined ? {} : { platform }),
   };
 }
 
@@ -65,8 +74,11 @@ export function sameRequest(done: Partial<ImportAttempt>, wish: Partial<ImportAt
 }
 
 /** True when the stream still asks for what an attempt answered; an outcome of another attempt must not be written. */
-export function isCurrentAttempt(stream: ImageStream, tagName: string, attempt: ImportAttempt): boolean {
-  const tag = sourcedTags(stream).find((candidate) => candidate.name === tagName);
+export function isCurrentAttempt(
+  stream: ImageStream,
+  tag: SourcedTag | undefined,
+  attempt: ImportAttempt,
+): boolean {
   return tag !== undefined && sameSource(attemptFor(stream, tag), attempt);
 }
 

@@ -4,7 +4,7 @@ import { importRequestedAnnotation } from '../api/annotations.ts';
 import type { ImageStream, NamedTagEventList, TagReference } from '../api/generated/image-stream.ts';
 import { formatTime } from '../api/time.ts';
 import { spread } from './backoff.ts';
-import { isCurrentAttempt, type LastImport } from './import-attempt.ts';
+import { isCurrentAttempt, type LastImport, type SourcedTag, sourcedTags } from './import-attempt.ts';
 import { type CheckState, type ImportPlan, nextLook, planImports } from './import-plan.ts';
 import { slotStart } from './schedule.ts';
 
@@ -171,10 +171,12 @@ it('wakes at the earliest failure that has to wait', () => {
 
 it('tells an answer to an old wish from one to the present wish', () => {
   const before = streamOf([dockerTag('latest', 'r.example/app:1')]);
+  const tagOf = (stream: ImageStream): SourcedTag | undefined => sourcedTags(stream)[0];
   const attempt = plan(before).tags[0]?.attempt ?? {};
-  expect(isCurrentAttempt(before, 'latest', attempt)).toBe(true);
-  expect(isCurrentAttempt(streamOf([dockerTag('latest', 'r.example/app:2')]), 'latest', attempt)).toBe(false);
-  expect(isCurrentAttempt(streamOf([]), 'latest', attempt)).toBe(false);
+  expect(isCurrentAttempt(before, tagOf(before), attempt)).toBe(true);
+  const after = streamOf([dockerTag('latest', 'r.example/app:2')]);
+  expect(isCurrentAttempt(after, tagOf(after), attempt)).toBe(false);
+  expect(isCurrentAttempt(streamOf([]), undefined, attempt)).toBe(false);
 });
 
 describe('a scheduled tag', () => {

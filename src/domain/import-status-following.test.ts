@@ -217,7 +217,10 @@ describe('whatever a stream asks for and whatever came of it', () => {
   });
 
   function expectFollowed(stream: ImageStream, { name, from }: SourcedTag): void {
-    const [own, target] = [entryOf(stream, name), entryOf(stream, from.name.replace('web:', ''))];
+    const followed = from.name.replace('web:', '');
+    const [own, target] = [entryOf(stream, name), entryOf(stream, followed)];
+    // Nothing is said while the other one is being imported.
+    if (target === undefined && sourcedTags(stream).some((tag) => tag.name === followed)) return;
     if (target === undefined) expect(own?.conditions).toHaveLength(1);
     // What is wrong with a source is not what is wrong with those that follow it.
     if (target?.conditions !== undefined || target?.items === undefined) return;

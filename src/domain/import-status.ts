@@ -1,6 +1,6 @@
 /** Folds the outcomes of imports into a stream's status. Pure: same stream, outcomes and time, same status. */
 import type { ImageStream, ImageStreamStatus, NamedTagEventList } from '../api/generated/image-stream.ts';
-import { isCurrentAttempt, sourcedTags } from './import-attempt.ts';
+import { attemptFor, isCurrentAttempt, type SourcedTag, sameRequest, sourcedTags } from './import-attempt.ts';
 import type { ImportOutcomes } from './import-outcome.ts';
 import { readyConditions } from './ready-condition.ts';
 import { foldRepository, listingFailure } from './repository-status.ts';
@@ -21,6 +21,8 @@ export interface FoldedStatus {
 export interface FoldInput extends ImportOutcomes {
   /** The tags that have an ImageStreamTag now; undefined when nobody looks after these. */
   readonly tagObjects?: ReadonlySet<string> | undefined;
+  /** The tags whose ImageStreamTag was seen to be deleted. */
+  readonly deletedTagObjects?: ReadonlySet<string> | undefined;
 }
 
 type Entries = Map<string, NamedTagEventList>;
@@ -32,22 +34,25 @@ type Entries = Map<string, NamedTagEventList>;
  */
 export function foldOutcomes(
   stream: ImageStream,
-  { tags: outcomes, repository, tagObjects }: FoldInput,
+  { tags: outcomes, repository, tagObjects, deletedTagObjects }: FoldInput,
   now: number,
   settings: FoldSettings,
 ): FoldedStatus {
   const context = { now, settings };
   const before = new Map((stream.status?.tags ?? []).map((entry) => [entry.tag, entry]));
   const entries: Entries = new Map(before);
+  const sourced = new Map(sourcedTags(stream).map((tag) => [tag.name, tag]));
   for (const outcome of outcomes) {
-    if (!isCurrentAttempt(stream, outcome.tag, outcome.attempt)) continue;
+    if (!isCurrentAttempt(stream, sourced.get(outcome.tag), outcome.attempt)) continue;
     const entry = entries.get(outcome.tag) ?? { tag: outcome.tag };
     entries.set(outcome.tag, foldTag(stream, entry, outcome, context));
   }
   const repositoryImport = foldRepository(stream, repository, context);
   // First, so that nobody is given what is about to go; by what the repository has now.
-  dropUnwanted(withListing(stream, repositoryImport), entries, tagObjects);
-  foldLinks(stream, entries, context);
+  const isDeleted = (tag: string, marked: boolean): boolean =>
+    tagObjects?.has(tag) === false && (marked || deletedTagObjects?.has(tag) === true);
+  dropUnwanted(withListing(stream, repositoryImport), entries, isDeleted);
+  foldLinks(stream, { entries, sourced }, context);
   if (tagObjects !== undefined) noteTagObjects(stream, entries, { before, tagObjects });
   const transitions = [
     ...tagTransitions(before, entries),
@@ -96,15 +101,30 @@ function withListing(
 }
 
 /** Gives the tags that follow others what these have now. */
-function foldLinks(stream: ImageStream, entries: Entries, context: FoldContext): void {
+function foldLinks(
+  stream: ImageStream,
+  { entries, sourced }: { entries: Entries; sourced: ReadonlyMap<string, SourcedTag> },
+  context: FoldContext,
+): void {
   const ends = followLinks(stream, entries);
   if (ends.size === 0) return;
-  for (const tag of sourcedTags(stream)) {
+  for (const tag of sourced.values()) {
     const end = ends.get(tag.name);
-    if (end === undefined) continue;
+    if (
+      end === undefined ||
+      (end.kind === 'nothing' && isUnderWay(stream, sourced.get(end.missing), entries))
+    )
+      continue;
     const before = entries.get(tag.name) ?? { tag: tag.name };
     entries.set(tag.name, foldLink(stream, tag, { before, end }, context));
   }
+}
+
+/** A tag that has not been answered yet: nobody who follows it has anything to complain about. */
+function isUnderWay(stream: ImageStream, tag: SourcedTag | undefined, entries: Entries): boolean {
+  if (tag === undefined) return false;
+  const last = entries.get(tag.name)?.lastImport;
+  return last === undefined || !sameRequest(last, attemptFor(stream, tag));
 }
 
 /**
@@ -114,14 +134,14 @@ function foldLinks(stream: ImageStream, entries: Entries, context: FoldContext):
 function dropUnwanted(
   stream: ImageStream,
   entries: Entries,
-  tagObjects: ReadonlySet<string> | undefined,
+  isDeleted: (tag: string, marked: boolean) => boolean,
 ): void {
   const sourced = new Set(sourcedTags(stream).map(({ name }) => name));
   const wanted = wantedTags(stream);
   for (const [tag, entry] of entries) {
     if (sourced.has(tag)) continue;
     const { lastImport, conditions, ...rest } = entry;
-    const deleted = entry.hasImageStreamTag === true && tagObjects?.has(tag) === false && !wanted.has(tag);
+    const deleted = !wanted.has(tag) && isDeleted(tag, entry.hasImageStreamTag === true);
     if (deleted || (entry.items ?? []).length === 0) entries.delete(tag);
     else if (lastImport !== undefined || conditions !== undefined) entries.set(tag, rest);
   }
@@ -143,9 +163,15 @@ function noteTagObjects(
   // Objects come one after the other: the write is made when they are all there.
   const complete = [...entries.keys()].every((tag) => tagObjects.has(tag));
   for (const [tag, entry] of entries) {
-    if (entry.hasImageStreamTag === true || !tagObjects.has(tag)) continue;
-    if (changed || !answered || (complete && !wanted.has(tag)))
-      entries.set(tag, { ...entry, hasImageStreamTag: true });
+    const { hasImageStreamTag, ...unmarked } = entry;
+    const isThere = tagObjects.has(tag);
+    if (isThere && hasImageStreamTag !== true) {
+      if (changed || !answered || (complete && !wanted.has(tag)))
+        entries.set(tag, { ...entry, hasImageStreamTag: true });
+    } else if (!isThere && hasImageStreamTag === true && wanted.has(tag) && changed) {
+      // It cannot be made again: its absence says nothing any more.
+      entries.set(tag, unmarked);
+    }
   }
 }
 

@@ -169,24 +169,24 @@ describe('a manifest of very many parts', () => {
   const layersOf = (count: number) => ({ config, layers: Array.from({ length: count }, () => layer) });
   const entriesOf = (count: number) => ({ manifests: Array.from({ length: count }, () => amd64) });
   it.each([
-    { name: '1000 layers', document: layersOf(1_000), type: ociManifest },
-    { name: '1000 entries', document: entriesOf(1_000), type: ociIndex },
+    { name: '500 layers', document: layersOf(500), type: ociManifest },
+    { name: '500 entries', document: entriesOf(500), type: ociIndex },
   ])('is read with $name', ({ document, type }) => {
     expect(parseManifest(JSON.stringify(document), type)).toMatchObject({ ok: true });
   });
 
   it.each([
     {
-      name: '1001 layers',
-      document: layersOf(1_001),
+      name: '501 layers',
+      document: layersOf(501),
       type: ociManifest,
-      problem: 'the manifest has more than 1000 layers',
+      problem: 'the manifest has more than 500 layers',
     },
     {
-      name: '1001 entries',
-      document: entriesOf(1_001),
+      name: '501 entries',
+      document: entriesOf(501),
       type: ociIndex,
-      problem: 'the index has more than 1000 entries',
+      problem: 'the index has more than 500 entries',
     },
   ])('is refused with $name', ({ document, type, problem }) => {
     expect(parseManifest(JSON.stringify(document), type)).toEqual({ ok: false, unsupported: false, problem });

@@ -48,7 +48,7 @@ export type Parsed<T> =
   | { readonly ok: false; readonly unsupported: boolean; readonly problem: string };
 
 /** Most layers of an image, and most entries of an index, that are taken. */
-export const maxDescriptors = 1_000;
+export const maxDescriptors = 500;
 
 /** The platform that is chosen from an index when nothing else is asked for. */
 export const defaultPlatform: Platform = { os: 'linux', architecture: 'amd64' };

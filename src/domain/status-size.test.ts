@@ -78,7 +78,7 @@ describe('a stream that has room', () => {
 describe('a stream that would be too large', () => {
   it('loses the oldest images of its longest histories, until it fits', () => {
     const tags = [
-      ...tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })),
+      ...tagNames(100).map((tag) => ({ tag, items: itemsOf(80) })),
       { tag: 'rare', items: itemsOf(3) },
       { tag: 'new' },
     ];
@@ -86,11 +86,11 @@ describe('a stream that would be too large', () => {
     expect(fitting.full).toBe(true);
     const entries = fitting.status.tags ?? [];
     const [most = 0] = lengthsOf(fitting);
-    expect(most).toBeGreaterThan(20);
-    expect(most).toBeLessThan(60);
+    expect(most).toBeGreaterThan(30);
+    expect(most).toBeLessThan(80);
     expect(lengthsOf(fitting)).toEqual([...tagNames(100).map(() => most), 3, 0]);
     // The newest stay, as they were.
-    expect(entries[0]?.items).toEqual(itemsOf(60).slice(0, most));
+    expect(entries[0]?.items).toEqual(itemsOf(80).slice(0, most));
     expect(entries.at(-1)).toEqual({ tag: 'new' });
     expect(bytesOf({ ...streamWith(tags), status: fitting.status })).toBeLessThan(maxObjectBytes);
   });
@@ -103,7 +103,9 @@ describe('a stream that would be too large', () => {
   });
 
   it('keeps the newest image of each tag, however little room there is', () => {
-    const fitting = fitted(tagNames(1_000).map((tag) => ({ tag, items: itemsOf(20) })));
+    const fitting = fitted(
+      tagNames(1_000).map((tag) => ({ tag, items: itemsOf(20, `r.example/${'x'.repeat(600)}`) })),
+    );
     expect(spread(lengthsOf(fitting))).toEqual([1]);
     expect(fitting.status.tags?.every(({ items }) => items?.[0]?.generation === 20)).toBe(true);
     expect(fitting.full).toBe(true);
@@ -111,7 +113,7 @@ describe('a stream that would be too large', () => {
 
   it('keeps all that is no history', () => {
     const tags = tagNames(100).map((tag) => ({
-      ...failed(tag, 'short', itemsOf(60)),
+      ...failed(tag, 'short', itemsOf(80)),
       hasImageStreamTag: true,
     }));
     const stream = streamWith(tags);
@@ -124,7 +126,7 @@ describe('a stream that would be too large', () => {
   });
 
   it('loses less history than a tenth more than it has to', () => {
-    const tags = tagNames(100).map((tag) => ({ tag, items: itemsOf(60) }));
+    const tags = tagNames(100).map((tag) => ({ tag, items: itemsOf(80) }));
     const fitting = fitted(tags);
     const [most = 0] = lengthsOf(fitting);
     const oneLess = fitted(tags.map(({ tag }) => ({ tag, items: itemsOf(Math.ceil(most / 0.9) + 1) })));
@@ -137,13 +139,13 @@ describe('a stream that would be too large', () => {
     { name: 'little, of characters of three bytes', notes: '本'.repeat(300_000), want: true },
     { name: 'much', notes: 'x'.repeat(900_000), want: true },
   ])('is measured in bytes with what people wrote into it, here $name', ({ notes, want }) => {
-    const stream = streamWith(tagNames(40).map((tag) => ({ tag, items: itemsOf(60) })));
+    const stream = streamWith(tagNames(40).map((tag) => ({ tag, items: itemsOf(80) })));
     const annotated = { ...stream, metadata: { ...stream.metadata, annotations: { notes } } };
     expect(fitStatus(annotated, stream.status).full).toBe(want);
   });
 
   it('is measured the same with and without what the store leaves out', () => {
-    const tags = tagNames(100).map((tag) => ({ tag, items: itemsOf(60) }));
+    const tags = tagNames(100).map((tag) => ({ tag, items: itemsOf(80) }));
     const stream = streamWith(tags);
     const [managedFields, applied] = ['x'.repeat(200_000), 'y'.repeat(200_000)];
     const annotations = { [lastAppliedKey]: applied };
@@ -154,7 +156,7 @@ describe('a stream that would be too large', () => {
 
 describe('messages of a stream that would be too large', () => {
   it('are cut before history is given up', () => {
-    const tags = tagNames(300).map((tag) => failed(tag, 'm'.repeat(2_048)));
+    const tags = tagNames(500).map((tag) => failed(tag, 'm'.repeat(2_048)));
     const fitting = fitted(tags);
     expect(fitting.status.tags?.[0]?.conditions?.[0]?.message).toBe(`${'m'.repeat(509)}…`);
     expect(spread(lengthsOf(fitting))).toEqual([1]);
@@ -179,14 +181,14 @@ describe('messages of a stream that would be too large', () => {
 
   it('are not made up where there were none', () => {
     const condition = { type: 'ImportSuccess', status: 'False' as const, generation: 1 };
-    const tags = tagNames(100).map((tag) => ({ tag, items: itemsOf(60), conditions: [condition] }));
+    const tags = tagNames(100).map((tag) => ({ tag, items: itemsOf(80), conditions: [condition] }));
     expect(fitted(tags).status.tags?.[0]?.conditions).toEqual([condition]);
   });
 });
 
 describe('the word that there is no room', () => {
   it.each([
-    { name: 'long histories of many tags', tags: tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })) },
+    { name: 'long histories of many tags', tags: tagNames(100).map((tag) => ({ tag, items: itemsOf(80) })) },
     { name: 'a very long history', tags: [{ tag: 'latest', items: itemsOf(8_000) }] },
     {
       name: 'two images each of many tags with long pull specs',
@@ -217,7 +219,7 @@ describe('the word that there is no room', () => {
   });
 
   it('is the same at the next look, though it takes room itself', () => {
-    const stream = streamWith(tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })));
+    const stream = streamWith(tagNames(100).map((tag) => ({ tag, items: itemsOf(80) })));
     const annotated = (length: number, status: ImageStreamStatus = stream.status) => {
       const metadata = { ...stream.metadata, annotations: { notes: 'x'.repeat(length) } };
       return fitStatus({ ...stream, metadata, status }, status);
@@ -238,7 +240,7 @@ describe('the word that there is no room', () => {
   });
 
   it('stays while a stream goes on to get images', () => {
-    let fitting = fitted(tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })));
+    let fitting = fitted(tagNames(100).map((tag) => ({ tag, items: itemsOf(80) })));
     for (let round = 0; round < 20; round++) {
       const tags = (fitting.status.tags ?? []).map(({ tag, items = [] }) => ({
         tag,
@@ -250,12 +252,12 @@ describe('the word that there is no room', () => {
   });
 
   it('goes when tags went and there is room again', () => {
-    const fitting = fitted(tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })));
+    const fitting = fitted(tagNames(100).map((tag) => ({ tag, items: itemsOf(80) })));
     expect(fitted(fitting.status.tags?.slice(0, 30) ?? [], true).full).toBe(false);
   });
 
   it('does not come before there is no room', () => {
-    const fitting = fitted(tagNames(100).map((tag) => ({ tag, items: itemsOf(60) })));
+    const fitting = fitted(tagNames(100).map((tag) => ({ tag, items: itemsOf(80) })));
     expect(fitted(fitting.status.tags ?? [], false).full).toBe(false);
   });
 });

@@ -15,7 +15,7 @@ export interface StreamTagName {
 const maxNameLength = 253;
 const dnsLabel = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 /** How a name ends that was made from another text; nothing else may end so, or two tags could share a name. */
-const hashedEnd = /--[0-9a-f]{8}$/;
+const hashedEnd = /--[0-9a-f]{16}$/;
 
 /**
  * The name of the object for a tag. It is `<stream>.<tag>` where that is a DNS name that can be read back; for upper case,
@@ -79,9 +79,11 @@ function asDnsName(text: string): string {
   return labels.join('.');
 }
 
-/** 32 bits in hexadecimal digits. */
+/** 64 bits in hexadecimal digits. Whoever wants two tags with one name can find some: see `tag-object-writer.ts`. */
 function hashOf(text: string): string {
-  return Math.floor(spread(text) * 2 ** 32)
-    .toString(16)
-    .padStart(8, '0');
+  const half = (part: string): string =>
+    Math.floor(spread(part) * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
+  return half(text) + half(`${text.length}/${[...text].toReversed().join('')}`);
 }

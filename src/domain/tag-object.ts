@@ -7,6 +7,7 @@ import type {
 } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
 import { canonicalJson } from '../api/json.ts';
+import { maxTags } from './effective-stream.ts';
 import { resolvePullSpec } from './tag-resolution.ts';
 
 /** What an ImageStreamTag has to hold, but for the metadata of its image. */
@@ -21,6 +22,8 @@ export interface TagObjectContent {
   readonly annotations: Readonly<Record<string, string>>;
   /** When the tag got its image (RFC 3339). */
   readonly updated: string | undefined;
+  /** A declared tag that the stream has no room for. */
+  readonly isBeyond?: boolean;
 }
 
 /** The type of the condition of a declared tag that the stream's own spec overrules. */
@@ -62,13 +65,17 @@ export function tagObjectContents(
   return contents;
 }
 
-/** The condition of a declared tag that differs from the one of the stream's own spec; undefined when they agree. */
+/**
+ * The condition of a declared tag that does not count: it differs from the one of the stream's own spec, or the stream has too
+ * many. Undefined for one that counts.
+ */
 export function overruledCondition(
   stream: ImageStream,
   content: TagObjectContent,
   declared: TagReference | undefined,
 ): TagEventCondition | undefined {
-  if (declared === undefined || content.tag === undefined) return undefined;
+  if (declared === undefined) return undefined;
+  if (content.tag === undefined) return content.isBeyond ? beyondCondition(stream) : undefined;
   if (canonicalJson(shownTag(declared)) === canonicalJson(shownTag(content.tag))) return undefined;
   return {
     type: effectiveCondition,
@@ -77,6 +84,32 @@ export function overruledCondition(
     message:
       `the spec of the ImageStream ${stream.metadata.name} has the tag ${content.tag.name} too, and counts; remove the tag ` +
       'there to let this ImageStreamTag decide, or delete this one',
+    generation: stream.metadata.generation ?? 0,
+  };
+}
+
+/** What the object of a declared tag holds that the stream has no room for. */
+export function contentBeyond(stream: ImageStream): TagObjectContent {
+  return {
+    tag: undefined,
+    generation: undefined,
+    lookupPolicy: { local: stream.spec?.lookupPolicy?.local ?? false },
+    conditions: [],
+    image: undefined,
+    annotations: {},
+    updated: undefined,
+    isBeyond: true,
+  };
+}
+
+function beyondCondition(stream: ImageStream): TagEventCondition {
+  return {
+    type: effectiveCondition,
+    status: 'False',
+    reason: 'TooManyTags',
+    message:
+      `the ImageStream ${stream.metadata.name} has ${maxTags} tags already, and no more count; delete tags that nobody uses, or ` +
+      'declare this one for another stream',
     generation: stream.metadata.generation ?? 0,
   };
 }

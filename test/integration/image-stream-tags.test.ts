@@ -128,7 +128,7 @@ describe('the ImageStreamTag of a tag', () => {
       },
       { what: 'the ImageStreamTag' },
     );
-    expect(object?.metadata.name).toMatch(/^web\.v1-beta--[0-9a-f]{8}$/);
+    expect(object?.metadata.name).toMatch(/^web\.v1-beta--[0-9a-f]{16}$/);
     expect(object?.metadata.annotations).toEqual({ 'imagestream-operator/image-stream-tag': 'web:V1_beta' });
     expect(object?.tag).toMatchObject({ name: 'V1_beta' });
   });
