@@ -77,7 +77,8 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const stores = createStores();
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
-  const shared = { client, keeper, registry, recorder, stores, checks, trust };
+  const views = new StreamViews(stores);
+  const shared = { client, keeper, registry, recorder, stores, views, checks, trust };
   const controllers = createControllers(parts, shared);
   const reflectors = createReflectors(parts, client, stores);
   const health = new HealthServer({
@@ -92,7 +93,8 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   running.push(createSweeper(parts, shared).run(stopping.signal));
   const takeEvents = (events: readonly PushEvent[]): void =>
     takeHints(events, {
-      streams: stores.streams,
+      ...stores,
+      views,
       checks,
       enqueue: (key) => controllers.imports.enqueue(key),
     });
@@ -130,7 +132,7 @@ function createStores(): Stores {
   });
   const streams = new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? '');
   const tagObjects = createTagObjectStore();
-  indexByRepository(streams);
+  indexByRepository({ streams, tagObjects });
   indexBySource({ streams, tagObjects });
   return { streams, tagObjects, workloads: new Map(workloads) };
 }
@@ -142,6 +144,7 @@ interface Shared {
   readonly registry: RegistryStack;
   readonly recorder: EventRecorder;
   readonly stores: Stores;
+  readonly views: StreamViews;
   readonly checks: CheckMemory;
   readonly trust: PushTrust;
 }
@@ -153,9 +156,8 @@ interface Controllers {
 
 function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { config, log, metrics, clock } = parts;
-  const { client, recorder, stores } = shared;
+  const { client, recorder, stores, views } = shared;
   const { streams, tagObjects } = stores;
-  const views = new StreamViews(stores);
   const sharing = new Sharing({ client, clock, log });
   const { importer } = shared.registry;
   const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
@@ -183,7 +185,10 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     concurrency: config.triggerConcurrency,
     reconcile: triggerReconcile(triggerOptions),
   });
-  tagObjects.onChange((key) => tagObjectWriter.seen(key));
+  tagObjects.onChange((key) => {
+    const waiting = tagObjectWriter.seen(key);
+    if (waiting !== undefined) imports.enqueue(waiting);
+  });
   watchTagObjects(stores, {
     enqueueStream: (key) => imports.enqueue(key),
     enqueueObject: (key) => tags.enqueue(key),

@@ -16,8 +16,12 @@ export interface KnownTagObject {
   readonly content: string;
   /** True when it holds the metadata of its image. */
   readonly hasMetadata: boolean;
-  /** True when others have written what is the operator's to write. */
-  readonly tampered: boolean;
+  /** The fields of the operator's that others have written as well; undefined when there are none. */
+  readonly foreign: readonly string[] | undefined;
+  /** A hash of its image with all metadata, where others have written something. */
+  readonly image: string | undefined;
+  /** True when the operator has written it before. */
+  readonly isKept: boolean;
   /** Since when it says that it does not count. */
   readonly ineffectiveSince: string | undefined;
   readonly deleting: boolean;

@@ -13,18 +13,24 @@ export interface ImageKeeperOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Uses that are remembered; for tests. */
+  readonly maxUses?: number;
 }
 
 /** What was just written is shown next: it is held that long, by characters of JSON. Nothing else of an image is. */
 const maxRecentLength = 4 * 1024 * 1024;
+/** Uses that are remembered, also when nobody sweeps. */
+const maxUses = 100_000;
 
 /** The Image objects of the cluster. */
 export class ImageKeeper {
   readonly #options: ImageKeeperOptions;
   readonly #recent = new Map<string, { readonly image: Image; readonly length: number }>();
   #recentLength = 0;
-  /** When an import last found each image in use (epoch milliseconds), until {@link forgetUses}. */
+  /** When an import last found each image in use (epoch milliseconds), the oldest first, until {@link forgetUses}. */
   readonly #used = new Map<string, number>();
+  /** Time of the last use that found no room: whatever is not known may have been used then. */
+  #unknownSince = 0;
   #toldForbidden = false;
 
   constructor(options: ImageKeeperOptions) {
@@ -36,7 +42,7 @@ export class ImageKeeper {
    * not accept it, and a `KubeApiError` when it cannot be asked.
    */
   async store(image: Image, signal: AbortSignal): Promise<void> {
-    this.#used.set(image.metadata.name, this.#options.clock.now());
+    this.#noteUse(image.metadata.name);
     this.#remember(image);
     try {
       await this.#options.client.create(images, image, signal);
@@ -46,6 +52,19 @@ export class ImageKeeper {
       if (!isRefused(error) && !isTooLarge(error)) throw error;
       throw new RegistryError('image-refused', `the API server does not accept the Image: ${error.message}`);
     }
+  }
+
+  /** Creates an Image once more that was stored just now; false when its content is not at hand any more. */
+  async storeAgain(name: string, signal: AbortSignal): Promise<boolean> {
+    const image = this.#recent.get(name)?.image;
+    if (image === undefined) return false;
+    await this.store(image, signal);
+    return true;
+  }
+
+  /** The Image of a digest that was stored just now. */
+  recent(digest: string): Image | undefined {
+    return this.#recent.get(imageObjectName(digest))?.image;
   }
 
   /** The Image of a digest; undefined when there is none. */
@@ -65,12 +84,27 @@ export class ImageKeeper {
 
   /** True when an import has found the image since a time: a history may be about to hold it. */
   usedSince(name: string, time: number): boolean {
-    return (this.#used.get(name) ?? 0) >= time;
+    return (this.#used.get(name) ?? this.#unknownSince) >= time;
+  }
+
+  /** Images whose use is remembered. */
+  get uses(): number {
+    return this.#used.size;
   }
 
   /** Forgets the uses before a time. */
   forgetUses(before: number): void {
     for (const [name, time] of this.#used) if (time < before) this.#used.delete(name);
+  }
+
+  #noteUse(name: string): void {
+    const { clock, maxUses: bound = maxUses } = this.#options;
+    this.#used.delete(name);
+    this.#used.set(name, clock.now());
+    const [oldest] = this.#used;
+    if (this.#used.size <= bound || oldest === undefined) return;
+    this.#used.delete(oldest[0]);
+    this.#unknownSince = oldest[1];
   }
 
   #remember(image: Image): void {

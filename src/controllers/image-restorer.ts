@@ -23,7 +23,7 @@ const concurrency = 16;
 const maxWaiting = 20_000;
 /** After failures of the API server; a registry that does not answer is not asked again. */
 const backoff: BackoffPolicy = { baseMs: 1_000, maxMs: 60_000 };
-/** Time until an image that no registry had is asked for again. */
+/** Time until an image is asked for again. */
 const againMs = 300_000;
 
 interface Request {
@@ -37,8 +37,8 @@ export class ImageRestorer {
   readonly #requests = new Map<string, Request>();
   readonly #queue: WorkQueue;
   readonly #abort = new AbortController();
-  /** Images that no registry had, and until when they are not asked for again (epoch milliseconds). */
-  readonly #missing = new Map<string, number>();
+  /** Images that were asked for, and until when they are not asked for again (epoch milliseconds). */
+  readonly #tried = new Map<string, number>();
 
   constructor(options: ImageRestorerOptions) {
     this.#options = options;
@@ -51,9 +51,9 @@ export class ImageRestorer {
     });
   }
 
-  /** True when an image was looked for lately, and no registry had it. */
-  isMissing(stream: ObjectKey, image: ImageToRestore): boolean {
-    return (this.#missing.get(keyOf(stream, image)) ?? 0) > this.#options.clock.now();
+  /** True when an image was asked for lately, whatever came of it. */
+  wasTried(stream: ObjectKey, image: ImageToRestore): boolean {
+    return (this.#tried.get(keyOf(stream, image)) ?? 0) > this.#options.clock.now();
   }
 
   /** Asks for an image of a stream's history. */
@@ -81,11 +81,11 @@ export class ImageRestorer {
     const { importer, onRestored, clock } = this.#options;
     const isThere = await importer.restore(request.image, this.#abort.signal);
     this.#requests.delete(key);
-    this.#missing.delete(key);
+    this.#tried.delete(key);
+    this.#tried.set(key, clock.now() + againMs);
+    const oldest = this.#tried.keys().next();
+    if (this.#tried.size > maxWaiting && !oldest.done) this.#tried.delete(oldest.value);
     if (isThere) onRestored(request.stream);
-    else this.#missing.set(key, clock.now() + againMs);
-    const oldest = this.#missing.keys().next();
-    if (this.#missing.size > maxWaiting && !oldest.done) this.#missing.delete(oldest.value);
     return {};
   }
 }

@@ -1,7 +1,6 @@
 /** Imports what a stream asks for and writes what came of it: gather, plan, import, fold, one write; then its ImageStreamTags. */
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
-import type { KnownTagObject } from '../api/tag-object.ts';
 import {
   type DeferredTag,
   earliest,
@@ -18,11 +17,17 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { Importer, ImportResults } from './importer.ts';
 import type { PushTrust } from './push-hints.ts';
-import { type StatusMemory, type StatusWriterOptions, writeOutcomes } from './status-writer.ts';
+import {
+  isState,
+  type StatusMemory,
+  type StatusWriterOptions,
+  type StreamState,
+  stateOf,
+  writeOutcomes,
+} from './status-writer.ts';
 import { tellPlan } from './stream-events.ts';
 import type { StreamSources } from './stream-sources.ts';
 import type { TagObjectWriter } from './tag-object-writer.ts';
-import { sameItems } from './tag-objects.ts';
 
 /** What the controller works with. */
 export interface ImageStreamControllerOptions extends StatusWriterOptions {
@@ -42,13 +47,15 @@ const minRequeueMs = 100;
 
 /** What this process remembers of a stream; nothing of it has to survive. */
 interface StreamMemory extends StatusMemory {
+  /** Of the stream: another one of the same name has nothing to do with it. */
+  readonly uid: string | undefined;
   /** What was in order when it was last looked at as a whole: a check of a tag does not do so again. */
-  settled: { readonly view: ImageStream; readonly objects: readonly KnownTagObject[] } | undefined;
+  settled: StreamState | undefined;
 }
 
 /** The reconcile of ImageStreams. */
 export function imageStreamReconcile(options: ImageStreamControllerOptions): Reconcile {
-  const { streams, checks } = options;
+  const { streams, checks, views } = options;
   const memories = new Map<string, StreamMemory>();
 
   return async (key, signal) => {
@@ -58,12 +65,13 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
       checks.forget(key);
       return {};
     }
-    const memory = memories.get(key) ?? newMemory();
+    const { resourceVersion = '', uid } = stream.metadata;
+    const remembered = memories.get(key);
+    const memory = remembered?.uid === uid && remembered !== undefined ? remembered : newMemory(uid);
     memories.set(key, memory);
-    const { resourceVersion = '' } = stream.metadata;
     // The watch will bring what was written, and with it this key again.
     if (memory.outdated.has(resourceVersion)) return {};
-    if (memory.refused === resourceVersion) return {};
+    if (isState(memory.refused, views, stream)) return {};
     let current: ImageStream | undefined = stream;
     if (memory.unwritten !== undefined)
       current = await writeOutcomes(options, memory, { stream, outcomes: memory.unwritten }, signal);
@@ -72,8 +80,8 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
   };
 }
 
-function newMemory(): StreamMemory {
-  return { outdated: new Set(), unwritten: undefined, refused: undefined, settled: undefined };
+function newMemory(uid: string | undefined): StreamMemory {
+  return { uid, outdated: new Set(), unwritten: undefined, refused: undefined, settled: undefined };
 }
 
 /** Plans a stream, does the work, writes what came out of it, and says when to look again. */
@@ -91,7 +99,7 @@ async function carryOut(
   tellPlan(options, key, plan);
   const deferred: DeferredTag[] = [];
   let current: ImageStream | undefined = stream;
-  let quiet = isSettled(options, memory, stream);
+  let quiet = isState(memory.settled, views, stream);
   let retryAfterMs = gathered.recheckAfterMs;
   for await (const results of importer.run(plan, stream.metadata.namespace ?? '', signal)) {
     remember(options, key, { plan, begun }, results);
@@ -101,9 +109,7 @@ async function carryOut(
     current = await writeOutcomes(options, memory, { stream: current, outcomes: results.outcomes }, signal);
     if (current === undefined) return {};
     const synced = await tagObjectWriter.sync(current, signal);
-    memory.settled = synced.settled
-      ? { view: views.of(current), objects: views.objectsOf(current) }
-      : undefined;
+    memory.settled = synced.settled ? stateOf(views, current) : undefined;
     retryAfterMs = earliest(gathered.recheckAfterMs, synced.retryAfterMs);
   }
   const now = clock.now();
@@ -112,16 +118,6 @@ async function carryOut(
     : nextLook(planImports(views.of(current), now, settings, facts), deferred, now);
   const waitMs = earliest(wakeAt === undefined ? undefined : wakeAt - now, retryAfterMs);
   return waitMs === undefined ? {} : { requeueAfterMs: Math.max(waitMs, minRequeueMs) };
-}
-
-/** Nothing has changed since everything about the stream was in order: without outcomes there is nothing to write. */
-function isSettled(
-  { views }: ImageStreamControllerOptions,
-  { settled }: StreamMemory,
-  stream: ImageStream,
-): boolean {
-  if (settled === undefined || settled.view !== views.of(stream)) return false;
-  return sameItems(settled.objects, views.objectsOf(stream));
 }
 
 /** Nothing but checks that found nothing new. */

@@ -19,19 +19,25 @@ export interface ImageSweeperOptions {
   readonly keeper: ImageKeeper;
   /** Milliseconds for which an Image stays after it was last reached. */
   readonly graceMs: number;
+  /** Unreached Images that are held; for tests. */
+  readonly maxUnreached?: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
 
 const pageSize = 500;
-/** Names of unreached Images that are held from one pass to the next; others wait for a later pass. */
+/** Indexes are read whole: that many of the largest size that etcd takes are still an answer that the client reads. */
+const indexPageSize = 40;
+/** Unreached Images that are held from one pass to the next; the others have their turn when these are gone. */
 const maxUnreached = 100_000;
 
 /** Sweeps again and again; the streams must be in the store before. */
 export class ImageSweeper {
   readonly #options: ImageSweeperOptions;
   #unreachedSince: ReadonlyMap<string, number> = new Map();
+  /** The last name that found room: when there is not enough, the next pass goes on behind it. */
+  #last = '';
 
   constructor(options: ImageSweeperOptions) {
     this.#options = options;
@@ -53,18 +59,25 @@ export class ImageSweeper {
     }
   }
 
-  /** One pass: lists the names of all Images, and deletes those that were unreached for long enough. */
+  /** One pass: reads what indexes list, lists the names of all Images, and deletes those that were unreached for long enough. */
   async pass(signal: AbortSignal): Promise<void> {
-    const { clock, graceMs, keeper, log, metrics } = this.#options;
-    const candidates = await this.#unreached(this.#roots(), signal);
-    const unreached = candidates.length === 0 ? [] : await this.#withoutMembers(candidates, signal);
+    const { clock, graceMs, keeper, log } = this.#options;
+    const indexes = await this.#indexes(signal);
+    const candidates = await this.#unreached(reachableNames(this.#roots(), indexes), signal);
+    // The list takes its time, and histories change.
+    const reached = candidates.length === 0 ? new Set() : reachableNames(this.#roots(), indexes);
+    const unreached = candidates.filter(({ name }) => !reached.has(name));
     const now = clock.now();
     const plan = planSweep(unreached, this.#unreachedSince, { now, graceMs });
-    this.#unreachedSince = plan.unreachedSince;
+    const unreachedSince = new Map(plan.unreachedSince);
+    this.#unreachedSince = unreachedSince;
     let deleted = 0;
-    for (const image of plan.garbage) if (await this.#delete(image, now - graceMs, signal)) deleted++;
+    for (const image of plan.garbage) {
+      // Its time starts anew if it does not go: it must not keep the place of others for ever.
+      unreachedSince.delete(image.name);
+      if (await this.#delete(image, now - graceMs, signal)) deleted++;
+    }
     keeper.forgetUses(now - graceMs);
-    metrics.sweptImages.inc(deleted);
     if (deleted > 0) log.info({ deleted, unreached: unreached.length }, 'images swept');
   }
 
@@ -79,37 +92,38 @@ export class ImageSweeper {
     return roots;
   }
 
-  async #unreached(roots: ReadonlySet<string>, signal: AbortSignal): Promise<readonly SweptImage[]> {
-    const { client } = this.#options;
-    const unreached: SweptImage[] = [];
+  /**
+   * The Images that are not reached, as many as are held: those of the last pass, then the ones behind the last name that
+   * found room, then those from the beginning.
+   */
+  async #unreached(reached: ReadonlySet<string>, signal: AbortSignal): Promise<readonly SweptImage[]> {
+    const { client, maxUnreached: bound = maxUnreached } = this.#options;
+    const [known, behind, before]: [SweptImage[], SweptImage[], SweptImage[]] = [[], [], []];
     let next: string | undefined;
     do {
       const page = await client.listMetadataPage(images, { limit: pageSize, continue: next }, signal);
       for (const { metadata } of page.items) {
-        const { name, resourceVersion = '', creationTimestamp } = metadata;
-        if (roots.has(name) || unreached.length >= maxUnreached) continue;
-        unreached.push({ name, resourceVersion, createdAt: parseTime(creationTimestamp) ?? 0 });
+        const { name, resourceVersion = '', creationTimestamp, deletionTimestamp } = metadata;
+        if (reached.has(name) || deletionTimestamp !== undefined) continue;
+        const others = name > this.#last ? behind : before;
+        const list = this.#unreachedSince.has(name) ? known : others;
+        if (list.length < bound)
+          list.push({ name, resourceVersion, createdAt: parseTime(creationTimestamp) ?? 0 });
       }
       next = page.metadata.continue;
     } while (next);
-    return unreached;
+    const added = [...behind, ...before].slice(0, bound - known.length);
+    this.#last = added.at(-1)?.name ?? this.#last;
+    return [...known, ...added];
   }
 
-  /** Without the images of indexes that are reached. */
-  async #withoutMembers(
-    candidates: readonly SweptImage[],
-    signal: AbortSignal,
-  ): Promise<readonly SweptImage[]> {
-    const reached = reachableNames(this.#roots(), await this.#indexes(signal));
-    return candidates.filter(({ name }) => !reached.has(name));
-  }
-
+  /** Of every index, whether it is reached or not. */
   async #indexes(signal: AbortSignal): Promise<IndexMembers> {
     const { client } = this.#options;
     const members = new Map<string, readonly string[]>();
     let next: string | undefined;
     do {
-      const options = { limit: pageSize, continue: next, labelSelector: indexLabel };
+      const options = { limit: indexPageSize, continue: next, labelSelector: indexLabel };
       const page = await client.listPage(images, options, signal);
       for (const { metadata, dockerImageManifests = [] } of page.items)
         members.set(
@@ -121,16 +135,35 @@ export class ImageSweeper {
     return members;
   }
 
-  /** Unless an import has found it meanwhile. */
+  /** Unless an import has found it. True when it is gone for good. */
   async #delete({ name, resourceVersion }: SweptImage, since: number, signal: AbortSignal): Promise<boolean> {
-    const { client, keeper } = this.#options;
+    const { client, keeper, metrics } = this.#options;
     if (keeper.usedSince(name, since)) return false;
     try {
       await client.delete(images, { name }, resourceVersion, signal);
-      return true;
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
+      // Without an answer it may be gone all the same.
+      await this.#giveBack(name, since, signal);
       throw error;
     }
+    if (await this.#giveBack(name, since, signal)) return false;
+    metrics.sweptImages.inc();
+    return true;
+  }
+
+  /** An import that found the Image while it was deleted was told that it is there. True when there was one. */
+  async #giveBack(name: string, since: number, signal: AbortSignal): Promise<boolean> {
+    const { keeper, log } = this.#options;
+    if (!keeper.usedSince(name, since)) return false;
+    const left = 'image deleted while an import found it: it is read again when a tag has to show it';
+    try {
+      if (await keeper.storeAgain(name, signal))
+        log.info({ image: name }, 'image kept: an import found it while it was deleted');
+      else log.warn({ image: name }, left);
+    } catch (error) {
+      log.warn({ image: name, err: error }, left);
+    }
+    return true;
   }
 }

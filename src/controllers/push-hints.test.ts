@@ -1,27 +1,51 @@
 import { describe, expect, it } from 'vitest';
 import { digest, dockerTag, importSettings, streamOf } from '../../test/support/builders.ts';
 import { FakeClock } from '../../test/support/fake-clock.ts';
-import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { parseImageReference } from '../domain/image-reference.ts';
 import type { PlannedTag } from '../domain/import-plan.ts';
 import type { ImportReason } from '../domain/import-reason.ts';
 import type { PushEvent } from '../domain/push-notification.ts';
+import { tagObjectName } from '../domain/tag-object-name.ts';
 import { Store } from '../kube/store.ts';
 import { CheckMemory } from './check-memory.ts';
 import { indexByRepository, PushTrust, takeHints } from './push-hints.ts';
+import { createTagObjectStore, keepTagObject, StreamViews } from './tag-objects.ts';
 
 const scheduled = { importPolicy: { scheduled: true } };
 
-/** What is announced and enqueued for these events, when the store has these streams. */
-function hint(streams: Readonly<Record<string, ImageStream>>, ...events: readonly PushEvent[]) {
-  const store = new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? '');
-  indexByRepository(store);
-  for (const [key, stream] of Object.entries(streams)) store.put(key, stream);
+/**
+ * What is announced and enqueued for these events, when the store has these streams and ImageStreamTags declare these tags, by
+ * the key of their stream.
+ */
+function hint(
+  streams: Readonly<Record<string, ImageStream>>,
+  declared: Readonly<Record<string, TagReference>>,
+  ...events: readonly PushEvent[]
+) {
+  const stores = {
+    streams: new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? ''),
+    tagObjects: createTagObjectStore(),
+  };
+  indexByRepository(stores);
+  const views = new StreamViews(stores);
+  for (const [key, stream] of Object.entries(streams)) {
+    const [namespace = '', name = ''] = key.split('/');
+    stores.streams.put(key, { ...stream, metadata: { ...stream.metadata, namespace, name } });
+  }
+  for (const [key, tag] of Object.entries(declared)) {
+    const [namespace = '', stream = ''] = key.split('/');
+    const name = tagObjectName(stream, tag.name);
+    const managedFields = [{ manager: 'somebody', fieldsV1: { 'f:tag': {} } }];
+    const metadata = { namespace, name, resourceVersion: '1', managedFields };
+    const object = { apiVersion: 'image.openshift.io/v1', kind: 'ImageStreamTag', metadata, tag } as const;
+    stores.tagObjects.put(`${namespace}/${name}`, keepTagObject(object));
+  }
   const checks = new CheckMemory({ clock: new FakeClock() });
   const enqueued = new Set<string>();
-  takeHints(events, { streams: store, checks, enqueue: (key) => enqueued.add(key) });
-  const announced = Object.entries(streams).flatMap(([key, { spec }]) =>
-    (spec?.tags ?? [])
+  takeHints(events, { ...stores, views, checks, enqueue: (key) => enqueued.add(key) });
+  const announced = Object.keys(streams).flatMap((key) =>
+    (views.get(key)?.spec?.tags ?? [])
       .filter(({ name }) => checks.of(key).announced(name))
       .map(({ name }) => `${key}:${name}`),
   );
@@ -60,9 +84,33 @@ describe('an event', () => {
       want: ['e/hub:latest'],
     },
   ])('$name reaches the scheduled tags that follow it', ({ event, want }) => {
-    const { announced, enqueued } = hint(streams, event);
+    const { announced, enqueued } = hint(streams, {}, event);
     expect(announced).toEqual(want);
     expect(enqueued).toEqual([...new Set(want.map((place) => place.split(':')[0]))]);
+  });
+});
+
+describe('an event for a tag that an ImageStreamTag declares', () => {
+  const event = { registry: 'quay.io', repository: 'org/app', tag: '1' };
+  const none = streamOf([]);
+  it.each([
+    { name: 'reaches it', streams: { 'a/web': none }, want: ['a/web:prod'] },
+    { name: 'reaches nothing without the stream', streams: { 'b/web': none }, want: [] },
+    {
+      name: 'reaches nothing when the stream has a tag of that name itself',
+      streams: { 'a/web': streamOf([dockerTag('prod', 'quay.io/org/other:1', scheduled)]) },
+      want: [],
+    },
+  ])('$name', ({ streams, want }) => {
+    const declared = { 'a/web': dockerTag('prod', 'quay.io/org/app:1', scheduled) };
+    const { announced, enqueued } = hint(streams, declared, event);
+    expect(announced).toEqual(want);
+    expect(enqueued).toEqual(want.length === 0 ? [] : ['a/web']);
+  });
+
+  it('reaches nothing when it is not scheduled', () => {
+    const declared = { 'a/web': dockerTag('prod', 'quay.io/org/app:1') };
+    expect(hint({ 'a/web': none }, declared, event)).toEqual({ enqueued: [], announced: [] });
   });
 });
 

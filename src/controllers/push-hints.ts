@@ -3,9 +3,10 @@
  * event is believed; whether something changed is found out at the registry. Where announcements are seen to work,
  * polling is stretched.
  */
-import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
+import type { KnownTagObject } from '../api/tag-object.ts';
 import { type ImageReference, manifestIdentifier, parseImageReference } from '../domain/image-reference.ts';
-import { type SourcedTag, sourcedTags } from '../domain/import-attempt.ts';
+import { sourcedTags } from '../domain/import-attempt.ts';
 import type { PlannedTag } from '../domain/import-plan.ts';
 import {
   announced,
@@ -15,11 +16,12 @@ import {
   stretch,
 } from '../domain/polling-trust.ts';
 import { type PushEvent, repositoryKey, repositoryKeys } from '../domain/push-notification.ts';
-import type { ObjectKey, Store } from '../kube/store.ts';
+import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CheckMemory } from './check-memory.ts';
+import type { StreamViews } from './tag-objects.ts';
 
-/** Index of the store of streams: the repositories that their scheduled tags follow. */
+/** Index of both stores: the repositories that scheduled tags follow. */
 const byRepository = 'by repository';
 
 /** Repositories whose announcements are remembered; the one that changed longest ago goes first. */
@@ -63,36 +65,53 @@ export class PushTrust {
   }
 }
 
-/** Files streams under the repositories that their scheduled tags follow; before the first stream is in the store. */
-export function indexByRepository(streams: Store<ImageStream>): void {
-  streams.addIndex(byRepository, (stream) => {
-    const keys = new Set<string>();
-    for (const { reference } of followedTags(stream)) {
-      for (const key of repositoryKeys(reference)) keys.add(key);
-    }
-    return keys;
-  });
+interface HintStores {
+  readonly streams: Store<ImageStream>;
+  readonly tagObjects: Store<KnownTagObject>;
+}
+
+/**
+ * Files streams, and ImageStreamTags that declare a tag, under the repositories that their scheduled tags follow; before the
+ * first object is there.
+ */
+export function indexByRepository({ streams, tagObjects }: HintStores): void {
+  streams.addIndex(byRepository, (stream) => repositoriesOf(sourcedTags(stream)));
+  tagObjects.addIndex(byRepository, ({ of, declared }) =>
+    of === undefined || declared === undefined ? [] : repositoriesOf([declared]),
+  );
 }
 
 /** Notes the tags that events name and enqueues their streams. */
 export function takeHints(
   events: readonly PushEvent[],
   {
-    streams,
+    views,
     checks,
     enqueue,
-  }: { streams: Store<ImageStream>; checks: CheckMemory; enqueue: (key: ObjectKey) => void },
+    ...stores
+  }: HintStores & { views: StreamViews; checks: CheckMemory; enqueue: (key: ObjectKey) => void },
 ): void {
   for (const event of events) {
-    const repository = repositoryKey(event);
-    for (const key of streams.keysByIndex(byRepository, repository)) {
-      const stream = streams.get(key);
+    for (const key of followersOf(repositoryKey(event), stores)) {
+      const stream = views.get(key);
       const named =
-        stream === undefined ? [] : followedTags(stream).filter(({ reference }) => isNamed(reference, event));
+        stream === undefined
+          ? []
+          : followedTags(sourcedTags(stream)).filter(({ reference }) => isNamed(reference, event));
       for (const { tag } of named) checks.announce(key, tag.name);
       if (named.length > 0) enqueue(key);
     }
   }
+}
+
+/** The streams that may have tags that follow a repository. */
+function followersOf(repository: string, { streams, tagObjects }: HintStores): ReadonlySet<ObjectKey> {
+  const followers = new Set(streams.keysByIndex(byRepository, repository));
+  for (const key of tagObjects.keysByIndex(byRepository, repository)) {
+    const { namespace, of } = tagObjects.get(key) ?? {};
+    if (of !== undefined) followers.add(objectKey(namespace, of.stream));
+  }
+  return followers;
 }
 
 function isNamed(reference: ImageReference, event: PushEvent): boolean {
@@ -100,9 +119,15 @@ function isNamed(reference: ImageReference, event: PushEvent): boolean {
   return repositoryKeys(reference).includes(repositoryKey(event));
 }
 
-function followedTags(stream: ImageStream): readonly { tag: SourcedTag; reference: ImageReference }[] {
-  return sourcedTags(stream).flatMap((tag) => {
-    if (tag.importPolicy?.scheduled !== true || tag.from.kind !== 'DockerImage') return [];
+function repositoriesOf(tags: readonly TagReference[]): ReadonlySet<string> {
+  return new Set(followedTags(tags).flatMap(({ reference }) => repositoryKeys(reference)));
+}
+
+function followedTags(
+  tags: readonly TagReference[],
+): readonly { tag: TagReference; reference: ImageReference }[] {
+  return tags.flatMap((tag) => {
+    if (tag.importPolicy?.scheduled !== true || tag.from?.kind !== 'DockerImage') return [];
     const parsed = parseImageReference(tag.from.name);
     return parsed.ok && parsed.reference.digest === undefined ? [{ tag, reference: parsed.reference }] : [];
   });

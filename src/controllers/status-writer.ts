@@ -2,16 +2,19 @@
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
+import type { KnownTagObject } from '../api/tag-object.ts';
 import type { ImportOutcomes } from '../domain/import-outcome.ts';
 import { foldOutcomes } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
+import { tagObjectName } from '../domain/tag-object-name.ts';
 import type { FoldSettings } from '../domain/tag-status.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound, isRefused, isTooLarge } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
+import { objectKey } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { tellRefusal, tellTransitions } from './stream-events.ts';
-import type { StreamViews } from './tag-objects.ts';
+import { type StreamViews, sameItems } from './tag-objects.ts';
 
 /** What the writer works with. */
 export interface StatusWriterOptions {
@@ -28,14 +31,31 @@ const maxWriteAttempts = 5;
 /** Versions that are remembered as outdated: those of the last few writes. */
 const maxOutdated = 20;
 
+/** A stream and its ImageStreamTags, as they were at a time. */
+export interface StreamState {
+  readonly view: ImageStream;
+  readonly objects: readonly KnownTagObject[];
+}
+
+/** The present state of a stream. */
+export function stateOf(views: StreamViews, stream: ImageStream): StreamState {
+  return { view: views.of(stream), objects: views.objectsOf(stream) };
+}
+
+/** True when nothing about a stream has changed since a state. */
+export function isState(state: StreamState | undefined, views: StreamViews, stream: ImageStream): boolean {
+  if (state === undefined || state.view !== views.of(stream)) return false;
+  return sameItems(state.objects, views.objectsOf(stream));
+}
+
 /** What this process remembers of the writes of a stream; nothing of it has to survive. */
 export interface StatusMemory {
   /** The versions that the last write left behind: a store that still shows one of them is not up to date. */
   outdated: ReadonlySet<string>;
   /** Outcomes that could not be written yet: they are written before anything is imported again. */
   unwritten: ImportOutcomes | undefined;
-  /** The version whose status was refused. */
-  refused: string | undefined;
+  /** The state whose status was refused. */
+  refused: StreamState | undefined;
 }
 
 /**
@@ -58,7 +78,7 @@ export async function writeOutcomes(
     // Missing rights may come back; what is invalid or too large stays so until the stream changes.
     if ((isRefused(error) && error.status !== 403) || isTooLarge(error)) {
       memory.unwritten = undefined;
-      memory.refused = work.stream.metadata.resourceVersion;
+      memory.refused = stateOf(options.views, work.stream);
       tellRefusal(options, work.stream, error);
       return undefined;
     }
@@ -94,13 +114,9 @@ async function writeStatus(
   const outdated = new Set<string>();
   let current = stream;
   for (let attempt = 1; ; attempt++) {
-    const tagObjects = tagsWithObject(views, current);
-    const { status, transitions } = foldOutcomes(
-      views.of(current),
-      { ...outcomes, tagObjects },
-      now,
-      settings,
-    );
+    const view = views.of(current);
+    const objects = tagObjectsOf(views, view);
+    const { status, transitions } = foldOutcomes(view, { ...outcomes, ...objects }, now, settings);
     const patch = mergePatchOf(current.status ?? {}, status);
     if (patch === undefined) return { stream: current, outdated };
     const { uid, resourceVersion } = current.metadata;
@@ -109,6 +125,8 @@ async function writeStatus(
     try {
       const place = { namespace, name, subresource: 'status' as const };
       const written = await client.patch(imageStreams, place, { type: 'merge', document }, signal);
+      // A server that drops what it does not know may have changed nothing.
+      outdated.delete(written.metadata.resourceVersion ?? '');
       tellTransitions(options, written, transitions);
       return { stream: written, outdated };
     } catch (error) {
@@ -121,9 +139,20 @@ async function writeStatus(
   }
 }
 
-/** The tags of a stream that have an ImageStreamTag. */
-function tagsWithObject(views: StreamViews, stream: ImageStream): ReadonlySet<string> {
-  return new Set(views.objectsOf(stream).flatMap(({ of }) => of?.tag ?? []));
+/** Which tags of a stream have an ImageStreamTag, by its name, and of which one was seen to go. */
+function tagObjectsOf(
+  views: StreamViews,
+  view: ImageStream,
+): { tagObjects: ReadonlySet<string>; deletedTagObjects: ReadonlySet<string> } {
+  const { namespace, name } = view.metadata;
+  const [tagObjects, deletedTagObjects] = [new Set<string>(), new Set<string>()];
+  const asked = (view.spec?.tags ?? []).map((tag) => tag.name);
+  for (const tag of [...asked, ...(view.status?.tags ?? []).map((entry) => entry.tag)]) {
+    const key = objectKey(namespace, tagObjectName(name, tag));
+    if (views.object(key) !== undefined) tagObjects.add(tag);
+    else if (views.wasDeleted(key, view)) deletedTagObjects.add(tag);
+  }
+  return { tagObjects, deletedTagObjects };
 }
 
 function absent(error: unknown): undefined {

@@ -1,17 +1,16 @@
 /** The streams that the tags of a stream may copy from: what is in the cluster, by leave of the namespaces that it is in. */
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
-import { attemptFor, type SourcedTag, sameRequest, sourcedTags } from '../domain/import-attempt.ts';
-import { earliest } from '../domain/import-plan.ts';
 import {
-  isOwn,
-  type LocalSource,
-  localSource,
-  type SourceStreams,
-  type StreamName,
-} from '../domain/tag-source.ts';
+  attemptFor,
+  type LastImport,
+  type SourcedTag,
+  sameRequest,
+  sourcedTags,
+} from '../domain/import-attempt.ts';
+import { isOwn, localSource, type SourceStreams, type StreamName } from '../domain/tag-source.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
-import type { Sharing } from './sharing.ts';
+import type { Sharing, Wish } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
 
 /** Index of both stores: the streams that a stream's tags still want something from. */
@@ -34,16 +33,17 @@ export class StreamSources {
     this.#sharing = options.sharing;
   }
 
-  /** What a stream, with all of its tags, may copy from. Rights are asked for only where a tag wants something. */
+  /**
+   * What a stream, with all of its tags, may copy from. Rights are asked for only where a tag wants something; what the API
+   * server gives no answer about is not shared for now. Rejects only when the signal is aborted.
+   */
   async of(stream: ImageStream, signal: AbortSignal): Promise<GatheredSources> {
-    const { namespace = '' } = stream.metadata;
-    const shared = new Set<ObjectKey>();
-    let recheckAfterMs: number | undefined;
-    for (const source of wantedSources(stream)) {
-      if (source.namespace === namespace || shared.has(keyOf(source))) continue;
-      if (await this.#sharing.allows(namespace, source, signal)) shared.add(keyOf(source));
-      else recheckAfterMs = earliest(recheckAfterMs, this.#sharing.recheckAfterMs(namespace, source));
-    }
+    const { namespace = '', name } = stream.metadata;
+    const { shared, recheckAfterMs } = await this.#sharing.ask(
+      { namespace, name: `imagestream/${name}` },
+      wishesOf(stream),
+      signal,
+    );
     return {
       streams: (source) => {
         if (isOwn(stream, source)) return stream;
@@ -60,7 +60,7 @@ export function indexBySource(stores: {
   readonly streams: Store<ImageStream>;
   readonly tagObjects: Store<KnownTagObject>;
 }): void {
-  stores.streams.addIndex(bySource, (stream) => new Set(wantedSources(stream).map(keyOf)));
+  stores.streams.addIndex(bySource, (stream) => new Set(wishesOf(stream).map(({ source }) => keyOf(source))));
   stores.tagObjects.addIndex(bySource, ({ namespace, of, declared }) => {
     if (of === undefined || !declared?.from) return [];
     const stream = { metadata: { namespace, name: of.stream } } as ImageStream;
@@ -83,17 +83,21 @@ export function dependentsOf(
 }
 
 /** The other streams that a stream's tags have not taken their image from yet, or have to take it from again. */
-function wantedSources(stream: ImageStream): readonly LocalSource[] {
+function wishesOf(stream: ImageStream): readonly Wish[] {
+  const done = new Map(stream.status?.tags?.map(({ tag, lastImport }) => [tag, lastImport]));
   return sourcedTags(stream).flatMap((tag) => {
     if (tag.from.kind === 'DockerImage') return [];
     const source = localSource(stream, tag);
-    return source === undefined || isOwn(stream, source) || isAnswered(stream, tag) ? [] : [source];
+    if (source === undefined || isOwn(stream, source)) return [];
+    const last = done.get(tag.name);
+    const fresh = !isAnswered(stream, tag, last);
+    return fresh || (last?.failures ?? 0) > 0 ? [{ source, fresh }] : [];
   });
 }
 
-function isAnswered(stream: ImageStream, tag: SourcedTag): boolean {
-  const last = stream.status?.tags?.find((entry) => entry.tag === tag.name)?.lastImport;
-  if (last === undefined || (last.failures ?? 0) > 0) return false;
+/** True when the last import, however it ended, was for what the tag asks for now. */
+function isAnswered(stream: ImageStream, tag: SourcedTag, last: LastImport | undefined): boolean {
+  if (last === undefined) return false;
   const attempt = attemptFor(stream, tag);
   return sameRequest(last, attempt) && (attempt.generation ?? last.generation) === last.generation;
 }

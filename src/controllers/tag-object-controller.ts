@@ -28,19 +28,39 @@ export interface TagObjectControllerOptions {
 }
 
 /** Time until a stream that could not be created is tried again. */
-const refusedRetryMs = 60_000;
+const refusedRetryMs = 300_000;
+/** The garbage collector deletes what a stream owned; the operator does where there is none, and after this time. */
+const garbageCollectorMs = 5_000;
+/** Streams and objects that are remembered; the one that came first goes. */
+const maxRemembered = 20_000;
+
+/** What this process remembers; nothing of it has to survive. */
+interface Memory {
+  /** When an object was first seen without its stream (epoch milliseconds). */
+  readonly orphanedAt: Map<ObjectKey, number>;
+  /** Streams that could not be created: why, and until when they are not tried again (epoch milliseconds). */
+  readonly refused: Map<ObjectKey, { readonly why: string; readonly until: number }>;
+}
 
 /** The reconcile of ImageStreamTags without a stream. */
 export function tagObjectReconcile(options: TagObjectControllerOptions): Reconcile {
   const { streams, tagObjects } = options;
+  const memory: Memory = { orphanedAt: new Map(), refused: new Map() };
   return async (key, signal) => {
     const object = tagObjects.get(key);
-    if (object === undefined || object.deleting) return {};
+    if (object === undefined || object.deleting) {
+      memory.orphanedAt.delete(key);
+      return {};
+    }
     if (object.of === undefined) return tellName(options, object, signal);
+    const stream = objectKey(object.namespace, object.of.stream);
     // The stream looks after it.
-    if (streams.get(objectKey(object.namespace, object.of.stream)) !== undefined) return {};
-    if (object.owner !== undefined) return deleteOrphan(options, object, signal);
-    return createStream(options, { object, stream: object.of.stream }, signal);
+    if (streams.get(stream) !== undefined) return {};
+    // An object that the operator made belongs to a stream that is gone, also when its owner was taken off it.
+    const isOrphan = object.owner !== undefined || (object.isKept && object.declared === undefined);
+    if (isOrphan) return deleteOrphan(options, memory, { key, object }, signal);
+    if (object.declared === undefined) return {};
+    return createStream(options, memory, { object, stream: object.of.stream }, signal);
   };
 }
 
@@ -75,13 +95,19 @@ function streamKeyOf(object: KnownTagObject | undefined): ObjectKey | undefined 
 }
 
 async function deleteOrphan(
-  { client, log }: TagObjectControllerOptions,
-  { namespace, name, resourceVersion }: KnownTagObject,
+  { client, clock, log }: TagObjectControllerOptions,
+  { orphanedAt }: Memory,
+  { key, object }: { key: ObjectKey; object: KnownTagObject },
   signal: AbortSignal,
 ): Promise<WorkResult> {
+  const since = orphanedAt.get(key) ?? clock.now();
+  remember(orphanedAt, key, since);
+  const waitMs = object.owner === undefined ? 0 : since + garbageCollectorMs - clock.now();
+  if (waitMs > 0) return { requeueAfterMs: waitMs };
+  const { namespace, name, resourceVersion } = object;
   try {
     await client.delete(imageStreamTags, { namespace, name }, resourceVersion, signal);
-    log.info({ object: objectKey(namespace, name) }, 'ImageStreamTag deleted: its stream is gone');
+    log.info({ object: key }, 'ImageStreamTag deleted: its stream is gone');
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
@@ -90,10 +116,15 @@ async function deleteOrphan(
 
 async function createStream(
   options: TagObjectControllerOptions,
+  { refused }: Memory,
   { object, stream }: { object: KnownTagObject; stream: string },
   signal: AbortSignal,
 ): Promise<WorkResult> {
   const { namespace } = object;
+  const key = objectKey(namespace, stream);
+  const now = options.clock.now();
+  const before = refused.get(key);
+  if (before !== undefined && before.until > now) return { requeueAfterMs: before.until - now };
   try {
     await options.client.create(
       imageStreams,
@@ -104,22 +135,36 @@ async function createStream(
       },
       signal,
     );
-    options.log.info(
-      { stream: objectKey(namespace, stream), object: object.name },
-      'stream created for its tag',
-    );
+    refused.delete(key);
+    options.log.info({ stream: key, object: object.name }, 'stream created for its tag');
   } catch (error) {
     // It is there, or its namespace goes.
     if (isConflict(error) || isNotFound(error) || isTerminating(error)) return {};
     if (!isRefused(error)) throw error;
-    const message = `the ImageStream ${stream} cannot be created: ${error.message}`;
-    options.log.warn({ object: objectKey(namespace, object.name), err: error }, 'stream not created');
-    const target = await targetOf(options.client, object, signal);
-    if (target !== undefined)
-      options.recorder.record(target, { type: 'Warning', reason: 'StreamNotCreated', message });
+    remember(refused, key, { why: error.message, until: now + refusedRetryMs });
+    if (before?.why !== error.message)
+      await tellRefusal(options, { object, stream, why: error.message }, signal);
     return { requeueAfterMs: refusedRetryMs };
   }
   return {};
+}
+
+async function tellRefusal(
+  { client, recorder, log }: TagObjectControllerOptions,
+  { object, stream, why }: { object: KnownTagObject; stream: string; why: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const message = `the ImageStream ${stream} cannot be created: ${why}`;
+  log.warn({ object: objectKey(object.namespace, object.name), why }, 'stream not created');
+  const target = await targetOf(client, object, signal);
+  if (target !== undefined) recorder.record(target, { type: 'Warning', reason: 'StreamNotCreated', message });
+}
+
+function remember<T>(map: Map<ObjectKey, T>, key: ObjectKey, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  const oldest = map.keys().next();
+  if (map.size > maxRemembered && !oldest.done) map.delete(oldest.value);
 }
 
 /** Its name stands for no tag, so that nobody acts on it; that is written on it, once. */

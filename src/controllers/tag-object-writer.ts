@@ -1,16 +1,16 @@
 /** Keeps the ImageStreamTags of a stream: one write for each that is not what it should be, none for the others. */
 import type { Logger } from 'pino';
-import { imageStreamTagAnnotation, streamLabel } from '../api/annotations.ts';
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
-import { imageGroup, imageStreamTags, storedVersion } from '../api/resources.ts';
+import { canonicalJson } from '../api/json.ts';
+import { imageGroup, imageStreamTags } from '../api/resources.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
 import { formatTime } from '../api/time.ts';
 import {
   comparableContent,
+  contentBeyond,
   overruledCondition,
-  shownTag,
   type TagObjectContent,
   tagObjectContents,
 } from '../domain/tag-object.ts';
@@ -24,6 +24,8 @@ import { stableHash } from '../runtime/stable-hash.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import type { ImageRestorer } from './image-restorer.ts';
 import type { ImageToRestore } from './importer.ts';
+import { tagObjectDocument } from './tag-object-document.ts';
+import { TagObjectMemory } from './tag-object-memory.ts';
 import type { StreamViews } from './tag-objects.ts';
 
 /** Options of {@link TagObjectWriter}. */
@@ -49,6 +51,7 @@ const parallelWrites = 8;
 /** Time until a refused object, or one whose image is nowhere to be read, is tried again. */
 const retryMs = 300_000;
 const conflictRetryMs = 200;
+const terminatingRetryMs = 30_000;
 
 /** One ImageStreamTag that is not what it should be. */
 interface Task {
@@ -61,55 +64,82 @@ interface Task {
   readonly hash: string;
 }
 
-type TaskResult = 'written' | 'later' | 'conflict' | 'not now';
+type TaskResult = 'written' | 'in order' | 'later' | 'conflict' | 'not now';
 
 /** Writes ImageStreamTags. */
 export class TagObjectWriter {
   readonly #options: TagObjectWriterOptions;
-  /** Objects that were written and that the watch has not brought yet. */
-  readonly #awaited = new Set<ObjectKey>();
-  /** What did not work, by object: what it was, and when it may be tried again (epoch milliseconds). */
-  readonly #put = new Map<ObjectKey, { readonly hash: string; readonly until: number }>();
+  readonly #memory: TagObjectMemory;
 
   constructor(options: TagObjectWriterOptions) {
     this.#options = options;
+    this.#memory = new TagObjectMemory(options.clock);
   }
 
-  /** To be called for each change that the watch brings. */
-  seen(key: ObjectKey): void {
-    this.#awaited.delete(key);
+  /** To be called for each change that the watch brings. Returns a stream that has to be looked at because of it, if any. */
+  seen(key: ObjectKey): ObjectKey | undefined {
+    return this.#memory.seen(key);
   }
 
   /** Brings the ImageStreamTags of a stream in line with its status. Throws when the API server cannot be asked. */
   async sync(stream: ImageStream, signal: AbortSignal): Promise<SyncResult> {
-    const { views, localRegistry } = this.#options;
-    const view = views.of(stream);
-    const contents = tagObjectContents(view, stream.spec?.tags ?? [], localRegistry);
-    const objects = new Map(views.objectsOf(stream).map((object) => [object.of?.tag ?? '', object]));
-    const tasks = [...contents].flatMap(([tag, content]) =>
-      this.#taskFor(view, { tag, content }, objects.get(tag)),
-    );
-    const wanted = new Set([...contents.keys(), ...(view.spec?.tags ?? []).map(({ name }) => name)]);
-    const stale = [...objects.values()].filter(
-      (object) => object.declared === undefined && !object.deleting && !wanted.has(object.of?.tag ?? ''),
-    );
-    const results = await inParallel(tasks, (task) => this.#carryOut(stream, view, task, signal));
+    const { namespace = '' } = stream.metadata;
+    if (this.#memory.isTerminating(namespace)) return { settled: false, retryAfterMs: terminatingRetryMs };
+    const view = this.#options.views.of(stream);
+    const contents = this.#contentsOf(stream, view);
+    const tasks = this.#tasksFor(view, contents);
+    const stale = this.#staleOf(view, contents);
+    const results = await inParallel(tasks, (task) => this.#carryOut(view, task, signal));
     for (const object of stale) await this.#delete(object, signal);
-    const awaiting = [...contents.keys()].some((tag) => this.#awaited.has(keyFor(stream, tag)));
+    const awaiting = [...contents.keys()].some((tag) => this.#memory.isAwaited(keyFor(view, tag)));
     const waits = results.flatMap((result) => waitAfter(result) ?? []);
     return {
-      settled: !awaiting && stale.length === 0 && results.length === 0,
+      settled: !awaiting && stale.length === 0 && results.every((result) => result === 'in order'),
       retryAfterMs: waits.length === 0 ? undefined : Math.min(...waits),
     };
   }
 
+  #contentsOf(stream: ImageStream, view: ImageStream): ReadonlyMap<string, TagObjectContent> {
+    const { views, localRegistry } = this.#options;
+    const contents = new Map(tagObjectContents(view, stream.spec?.tags ?? [], localRegistry));
+    const names = new Set((view.spec?.tags ?? []).map(({ name }) => name));
+    for (const { of, declared } of views.objectsOf(stream)) {
+      if (of === undefined || declared === undefined || names.has(of.tag) || contents.has(of.tag)) continue;
+      contents.set(of.tag, contentBeyond(view));
+    }
+    return contents;
+  }
+
+  /** Objects that the operator keeps for tags that are not there any more. */
+  #staleOf(view: ImageStream, contents: ReadonlyMap<string, TagObjectContent>): readonly KnownTagObject[] {
+    const wanted = new Set([...contents.keys(), ...(view.spec?.tags ?? []).map(({ name }) => name)]);
+    return this.#options.views
+      .objectsOf(view)
+      .filter(
+        ({ of, declared, deleting }) => !deleting && declared === undefined && !wanted.has(of?.tag ?? ''),
+      );
+  }
+
+  #tasksFor(view: ImageStream, contents: ReadonlyMap<string, TagObjectContent>): readonly Task[] {
+    const tasks: Task[] = [];
+    const taken = new Map<ObjectKey, string>();
+    for (const [tag, content] of contents) {
+      const key = keyFor(view, tag);
+      const known = this.#options.views.object(key);
+      // Names with a hash can be made to meet: the object is the one's that had it first.
+      const other = taken.get(key) ?? (known === undefined || known.of?.tag === tag ? undefined : known.name);
+      taken.set(key, tag);
+      if (other === undefined) tasks.push(...this.#taskFor(view, { tag, content, key, known }));
+      else this.#tellTaken(view, { key, tag });
+    }
+    return tasks;
+  }
+
   #taskFor(
     view: ImageStream,
-    { tag, content }: { tag: string; content: TagObjectContent },
-    known: KnownTagObject | undefined,
+    { tag, content, key, known }: Pick<Task, 'tag' | 'content' | 'key' | 'known'>,
   ): readonly Task[] {
-    const key = keyFor(view, tag);
-    if (this.#awaited.has(key) || known?.deleting === true) return [];
+    if (this.#memory.isAwaited(key) || known?.deleting === true) return [];
     const hash = stableHash([
       comparableContent(content, {
         owner: view.metadata.uid ?? '',
@@ -118,58 +148,126 @@ export class TagObjectWriter {
       }),
     ]);
     const hasMetadata = digestOf(content) === '' || known?.hasMetadata === true;
-    if (known?.content === hash && !known.tampered && hasMetadata) return [];
+    const isTampered = known?.foreign !== undefined && !this.#memory.isVerified(key, known.resourceVersion);
+    if (known?.content === hash && !isTampered && hasMetadata) return [];
     return [{ key, name: tagObjectName(view.metadata.name, tag), tag, content, known, hash }];
   }
 
-  async #carryOut(
-    stream: ImageStream,
-    view: ImageStream,
-    task: Task,
-    signal: AbortSignal,
-  ): Promise<TaskResult> {
-    const put = this.#put.get(task.key);
-    if (put?.hash === task.hash && put.until > this.#options.clock.now()) return 'later';
+  async #carryOut(view: ImageStream, task: Task, signal: AbortSignal): Promise<TaskResult> {
+    if (this.#memory.isPutOff(task.key, task.hash)) return 'later';
     const image = await this.#imageOf(view, task, signal);
     const isComplete = image !== undefined || digestOf(task.content) === '';
-    // Nothing has changed but for what cannot be had now.
-    if (!isComplete && task.known?.content === task.hash && !task.known.tampered) return 'later';
-    const result = await this.#write(stream, task, this.#document(stream, task, { view, image }), signal);
+    const { known } = task;
+    const document = tagObjectDocument({
+      ...task,
+      stream: view,
+      image,
+      now: formatTime(this.#options.clock.now()),
+    });
+    if (known?.content === task.hash) {
+      // Nothing has changed but for what cannot be had now.
+      if (!isComplete) return 'later';
+      if (
+        known.foreign !== undefined &&
+        known.image === stableHash([canonicalJson(document.image ?? null)])
+      ) {
+        // Somebody else has written the same.
+        this.#memory.verified(task.key, known.resourceVersion);
+        return 'in order';
+      }
+    }
+    const result = await this.#write(view, task, document, signal);
     return result === 'written' && !isComplete ? 'later' : result;
   }
 
   async #write(
-    stream: ImageStream,
+    view: ImageStream,
     task: Task,
     document: ImageStreamTag,
     signal: AbortSignal,
   ): Promise<TaskResult> {
     const { key, known } = task;
     try {
+      const base = known?.foreign === undefined ? document : await this.#reclaim(task, document, signal);
+      if (base === undefined) return this.#giveUp(view, task);
       const force = known !== undefined;
-      const written = await this.#options.client.apply(imageStreamTags, document, { force }, signal);
-      this.#put.delete(key);
+      const written = await this.#options.client.apply(imageStreamTags, base, { force }, signal);
+      this.#memory.worked(key);
       const changed = written.metadata.resourceVersion !== known?.resourceVersion;
       // The watch may be faster than the answer.
-      if (changed && this.#options.views.object(key) === known) this.#awaited.add(key);
+      if (changed && this.#options.views.object(key) === known) this.#memory.awaits(key);
       return 'written';
     } catch (error) {
-      return this.#afterFailure(stream, task, error);
+      return this.#afterFailure(view, task, error);
     }
   }
 
-  #afterFailure(stream: ImageStream, task: Task, error: unknown): TaskResult {
-    // The stream goes with its namespace.
-    if (isNotFound(error) || isTerminating(error)) return 'not now';
-    if (isConflict(error) && task.known !== undefined) return 'conflict';
-    if (!isConflict(error) && !isRefused(error) && !isTooLarge(error)) throw error;
-    this.#putOff(task);
-    this.#tellRefusal(stream, task, error instanceof Error ? error : new Error(String(error)));
+  /**
+   * Removes what others have written into the operator's fields: an apply alone leaves what it does not name. Resolves to the
+   * document for the object as it is then; undefined when the other one does not stop.
+   */
+  async #reclaim(
+    { key, known }: Task,
+    document: ImageStreamTag,
+    signal: AbortSignal,
+  ): Promise<ImageStreamTag | undefined> {
+    const { namespace, name, resourceVersion } = document.metadata;
+    if (!this.#memory.mayReclaim(key)) return undefined;
+    const removed = Object.fromEntries((known?.foreign ?? []).map((field) => [field, null]));
+    const patch = { type: 'merge', document: { metadata: { resourceVersion }, ...removed } } as const;
+    const { metadata } = await this.#options.client.patch(
+      imageStreamTags,
+      { namespace, name },
+      patch,
+      signal,
+    );
+    return {
+      ...document,
+      metadata: { ...document.metadata, resourceVersion: metadata.resourceVersion ?? '' },
+    };
+  }
+
+  #giveUp(view: ImageStream, task: Task): TaskResult {
+    const message = 'somebody else keeps writing what is the operator’s to write; leave out all but tag';
+    this.#putOff(view, task, message);
     return 'later';
   }
 
-  #putOff(task: Task): void {
-    this.#put.set(task.key, { hash: task.hash, until: this.#options.clock.now() + retryMs });
+  #afterFailure(view: ImageStream, task: Task, error: unknown): TaskResult {
+    if (isTerminating(error)) this.#memory.terminates(view.metadata.namespace ?? '', terminatingRetryMs);
+    // The stream goes with its namespace.
+    if (isNotFound(error) || isTerminating(error)) return 'not now';
+    // The watch brings who was faster.
+    if (isConflict(error)) return 'conflict';
+    if (!isRefused(error) && !isTooLarge(error)) throw error;
+    this.#putOff(view, task, error.message);
+    return 'later';
+  }
+
+  /** Leaves an object alone for a while, and tells why, once. */
+  #putOff(view: ImageStream, { key, hash, tag }: Pick<Task, 'key' | 'hash' | 'tag'>, why: string): void {
+    const { recorder, log } = this.#options;
+    if (!this.#memory.putOff(key, { hash, why }, retryMs)) return;
+    const { namespace = '', name, uid = '' } = view.metadata;
+    log.warn({ stream: objectKey(namespace, name), tag, why }, 'ImageStreamTag refused');
+    recorder.record(
+      { apiVersion: `${imageGroup}/v1`, kind: 'ImageStream', namespace, name, uid },
+      {
+        type: 'Warning',
+        reason: 'ImageStreamTagRefused',
+        message: `the ImageStreamTag of tag ${tag} cannot be written, the tag works without it: ${why}`,
+      },
+    );
+  }
+
+  #tellTaken(view: ImageStream, { key, tag }: Pick<Task, 'key' | 'tag'>): void {
+    const name = tagObjectName(view.metadata.name, tag);
+    this.#memory.wants(key, objectKey(view.metadata.namespace, view.metadata.name));
+    this.#putOff(
+      view,
+      { key: `${key} ${tag}`, hash: '', tag },
+      `the name ${name} is taken by something else`,
+    );
   }
 
   /** The metadata of the image. When its Image is missing, that is asked for, and comes later. */
@@ -179,35 +277,11 @@ export class TagObjectWriter {
     if (digest === '') return undefined;
     const stream = objectKey(view.metadata.namespace, view.metadata.name);
     const wanted = restoreOf(view, tag);
-    if (restorer.isMissing(stream, wanted)) return undefined;
+    const recent = keeper.recent(digest);
+    if (recent !== undefined || restorer.wasTried(stream, wanted)) return recent;
     const image = await keeper.read(digest, signal);
     if (image === undefined) restorer.request(stream, wanted);
     return image;
-  }
-
-  #document(
-    stream: ImageStream,
-    { name, tag, content, known }: Task,
-    { view, image }: { view: ImageStream; image: Image | undefined },
-  ): ImageStreamTag {
-    const isDeclared = known?.declared !== undefined;
-    const overruled = overruledCondition(view, content, known?.declared);
-    const since = known?.ineffectiveSince || formatTime(this.#options.clock.now());
-    const conditions = [
-      ...content.conditions,
-      ...(overruled === undefined ? [] : [{ ...overruled, lastTransitionTime: since }]),
-    ];
-    return {
-      apiVersion: `${imageGroup}/${storedVersion}`,
-      kind: 'ImageStreamTag',
-      metadata: metadataOf(stream, { name, tag, annotations: isDeclared ? {} : content.annotations, known }),
-      ...(isDeclared || content.tag === undefined ? {} : { tag: shownTag(content.tag) }),
-      ...(content.generation === undefined ? {} : { generation: content.generation }),
-      lookupPolicy: content.lookupPolicy,
-      conditions,
-      ...(content.image === undefined ? {} : { image: shownImage(content, content.image, image) }),
-      ...(content.updated === undefined ? {} : { updated: content.updated }),
-    };
   }
 
   async #delete(object: KnownTagObject, signal: AbortSignal): Promise<void> {
@@ -220,20 +294,6 @@ export class TagObjectWriter {
       // Gone, or changed: the watch brings it.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
-  }
-
-  #tellRefusal({ metadata }: ImageStream, { tag }: Task, error: Error): void {
-    const { recorder, log } = this.#options;
-    const { namespace = '', name, uid = '' } = metadata;
-    log.warn({ stream: objectKey(namespace, name), tag, err: error }, 'ImageStreamTag refused');
-    recorder.record(
-      { apiVersion: `${imageGroup}/v1`, kind: 'ImageStream', namespace, name, uid },
-      {
-        type: 'Warning',
-        reason: 'ImageStreamTagRefused',
-        message: `the ImageStreamTag of tag ${tag} cannot be written, the tag works without it: ${error.message}`,
-      },
-    );
   }
 }
 
@@ -259,53 +319,6 @@ function restoreOf(view: ImageStream, tag: string): ImageToRestore {
 function waitAfter(result: TaskResult): number | undefined {
   if (result === 'conflict') return conflictRetryMs;
   return result === 'later' ? retryMs : undefined;
-}
-
-/** Label values have at most 63 characters of a narrow set; names of streams fit into it but for their length. */
-const maxLabelLength = 63;
-
-function metadataOf(
-  stream: ImageStream,
-  {
-    name,
-    tag,
-    annotations,
-    known,
-  }: {
-    name: string;
-    tag: string;
-    annotations: Readonly<Record<string, string>>;
-    known: KnownTagObject | undefined;
-  },
-): ImageStreamTag['metadata'] {
-  const { namespace = '', name: streamName, uid = '' } = stream.metadata;
-  const isPlain = name === `${streamName}.${tag}`;
-  return {
-    namespace,
-    name,
-    ...(known === undefined ? {} : { resourceVersion: known.resourceVersion }),
-    ...(streamName.length > maxLabelLength ? {} : { labels: { [streamLabel]: streamName } }),
-    annotations: {
-      ...annotations,
-      ...(isPlain ? {} : { [imageStreamTagAnnotation]: `${streamName}:${tag}` }),
-    },
-    // In the version of people: what it names lives also when another server serves it.
-    ownerReferences: [{ apiVersion: `${imageGroup}/v1`, kind: 'ImageStream', name: streamName, uid }],
-  };
-}
-
-function shownImage(
-  { annotations }: TagObjectContent,
-  { digest, dockerImageReference }: NonNullable<TagObjectContent['image']>,
-  image: Image | undefined,
-): NonNullable<ImageStreamTag['image']> {
-  const { apiVersion: _version, kind: _kind, metadata, ...rest } = image ?? {};
-  if (digest === '') return { dockerImageReference };
-  return {
-    ...rest,
-    metadata: { name: digest, annotations: { ...metadata?.annotations, ...annotations } },
-    dockerImageReference,
-  };
 }
 
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

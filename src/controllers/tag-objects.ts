@@ -2,7 +2,7 @@
 import { fieldManager, imageStreamTagAnnotation } from '../api/annotations.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
-import { arrayOf, isJsonObject, textOf, valueAt } from '../api/json.ts';
+import { arrayOf, canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
 import { withDeclaredTags } from '../domain/effective-stream.ts';
 import { effectiveCondition, shownAnnotations, storedContent } from '../domain/tag-object.ts';
@@ -13,8 +13,10 @@ import { stableHash } from '../runtime/stable-hash.ts';
 /** Index of the store: the stream that an object belongs to by its name. */
 const byStream = 'by stream';
 
+/** Deletions that are remembered; the oldest goes first. */
+const maxDeletions = 20_000;
 /** The fields that only the operator writes. */
-const ownFields = ['f:image', 'f:conditions', 'f:generation', 'f:updated', 'f:lookupPolicy'];
+const ownFields = ['image', 'conditions', 'generation', 'updated', 'lookupPolicy'];
 
 /** A store for ImageStreamTags that can tell which ones belong to a stream. */
 export function createTagObjectStore(): Store<KnownTagObject> {
@@ -28,7 +30,7 @@ export function createTagObjectStore(): Store<KnownTagObject> {
 /** What is kept of an ImageStreamTag. */
 export function keepTagObject(object: ImageStreamTag): KnownTagObject {
   const { namespace = '', name, resourceVersion = '', annotations, deletionTimestamp } = object.metadata;
-  const { declared: isDeclared, tampered } = writersOf(object.metadata.managedFields);
+  const { isDeclared, isKept, foreign } = writersOf(object.metadata.managedFields);
   const of = parseTagObjectName(name, {
     tag: object.tag?.name,
     full: annotations?.[imageStreamTagAnnotation],
@@ -44,7 +46,9 @@ export function keepTagObject(object: ImageStreamTag): KnownTagObject {
     owner,
     content: stableHash([storedContent(object, { owner, isDeclared })]),
     hasMetadata: object.image?.dockerImageMetadata !== undefined,
-    tampered,
+    foreign,
+    image: foreign === undefined ? undefined : stableHash([canonicalJson(object.image ?? null)]),
+    isKept,
     ineffectiveSince: overruled === undefined ? undefined : (overruled.lastTransitionTime ?? ''),
     deleting: deletionTimestamp !== undefined,
   };
@@ -57,23 +61,31 @@ function declaredTag({ tag, metadata }: ImageStreamTag, name: string): TagRefere
   return { ...tag, name, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
 }
 
-/** Who else than the operator has written what, as the API server notes it. */
-function writersOf(managedFields: unknown): { declared: boolean; tampered: boolean } {
-  let [declared, tampered] = [false, false];
+/** Who has written what, as the API server notes it. */
+function writersOf(managedFields: unknown): {
+  isDeclared: boolean;
+  isKept: boolean;
+  foreign: readonly string[] | undefined;
+} {
+  let [isDeclared, isKept] = [false, false];
+  const foreign = new Set<string>();
   for (const entry of arrayOf(managedFields)) {
-    if (textOf(valueAt(entry, ['manager'])) === fieldManager) continue;
+    const isOwn = textOf(valueAt(entry, ['manager'])) === fieldManager;
     const fields = valueAt(entry, ['fieldsV1']);
-    if (!isJsonObject(fields)) continue;
-    declared ||= fields['f:tag'] !== undefined;
-    tampered ||= ownFields.some((field) => fields[field] !== undefined);
+    isKept ||= isOwn;
+    if (isOwn || !isJsonObject(fields)) continue;
+    isDeclared ||= fields['f:tag'] !== undefined;
+    for (const field of ownFields) if (fields[`f:${field}`] !== undefined) foreign.add(field);
   }
-  return { declared, tampered };
+  return { isDeclared, isKept, foreign: foreign.size === 0 ? undefined : [...foreign] };
 }
 
 /** Streams as the rules read them: with the tags that ImageStreamTags declare. */
 export class StreamViews {
   readonly #streams: Store<ImageStream>;
   readonly #tagObjects: Store<KnownTagObject>;
+  /** Uids of the streams whose ImageStreamTag of this key was seen to go, and is not there again. */
+  readonly #deletions = new Map<ObjectKey, string>();
   readonly #views = new WeakMap<
     ImageStream,
     { readonly declared: readonly TagReference[]; readonly view: ImageStream }
@@ -82,6 +94,12 @@ export class StreamViews {
   constructor(stores: { streams: Store<ImageStream>; tagObjects: Store<KnownTagObject> }) {
     this.#streams = stores.streams;
     this.#tagObjects = stores.tagObjects;
+    stores.tagObjects.onChange((key, after, before) => this.#noteDeletion(key, after, before));
+  }
+
+  /** True when an ImageStreamTag of this very stream was seen to be deleted, and is not there again. */
+  wasDeleted(key: ObjectKey, { metadata }: ImageStream): boolean {
+    return this.#deletions.get(key) === metadata.uid;
   }
 
   /** The stream under a key, with all of its tags. */
@@ -99,6 +117,14 @@ export class StreamViews {
     const view = withDeclaredTags(stream, declared);
     this.#views.set(stream, { declared, view });
     return view;
+  }
+
+  #noteDeletion(key: ObjectKey, after: KnownTagObject | undefined, before: KnownTagObject | undefined): void {
+    this.#deletions.delete(key);
+    if (after !== undefined || before?.owner === undefined) return;
+    this.#deletions.set(key, before.owner);
+    const oldest = this.#deletions.keys().next();
+    if (this.#deletions.size > maxDeletions && !oldest.done) this.#deletions.delete(oldest.value);
   }
 
   /** The ImageStreamTag under a key. */

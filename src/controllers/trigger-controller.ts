@@ -49,6 +49,8 @@ const contest: BackoffPolicy = { baseMs: 1_000, maxMs: 300_000 };
 /** What this process remembers of a workload; nothing of it has to survive. */
 interface WorkloadMemory {
   readonly uid: string;
+  /** The annotation whose sources were asked for last. */
+  asked: string;
   /** What was told, so that it is told once and not at every look. */
   told: string;
   /** The images that were set last, when, and how often in a row they had to be put back. */
@@ -99,9 +101,10 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
       return {};
     }
     const known = memories.get(key);
-    const memory = known?.uid === workload.uid ? known : { uid: workload.uid, told: '', set: undefined };
+    const memory =
+      known?.uid === workload.uid ? known : { uid: workload.uid, asked: '', told: '', set: undefined };
     memories.set(key, memory);
-    const { resolve, recheckAfterMs } = await gatherSources(options, workload, signal);
+    const { resolve, recheckAfterMs } = await gatherSources(options, workload, memory, signal);
     const plan = planTriggers(workload, resolve);
     tellProblems(options, workload, memory, plan.problems);
     if (plan.moves.length === 0) return { requeueAfterMs: recheckAfterMs };
@@ -117,22 +120,22 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
 async function gatherSources(
   { views, sharing, localRegistry }: TriggerControllerOptions,
   workload: TriggeredWorkload,
+  memory: WorkloadMemory,
   signal: AbortSignal,
 ): Promise<{ resolve: ResolveTag; recheckAfterMs: number | undefined }> {
-  const seen = new Map<ObjectKey, boolean>();
-  let recheckAfterMs: number | undefined;
-  for (const source of triggerSources(workload)) {
-    const key = objectKey(source.namespace, source.stream);
-    if (seen.has(key)) continue;
-    const allowed = await sharing.allows(workload.namespace, source, signal);
-    seen.set(key, allowed);
-    if (!allowed)
-      recheckAfterMs = earliest(recheckAfterMs, sharing.recheckAfterMs(workload.namespace, source));
-  }
+  const { kind, namespace, name, triggers } = workload;
+  const fresh = memory.asked !== triggers;
+  const wishes = triggerSources(workload).map((source) => ({ source, fresh }));
+  const { shared, recheckAfterMs } = await sharing.ask(
+    { namespace, name: `${kind}/${name}` },
+    wishes,
+    signal,
+  );
+  memory.asked = triggers;
   return {
-    resolve: ({ namespace, stream, tag }) => {
-      const key = objectKey(namespace, stream);
-      return seen.get(key) === true ? resolvePullSpec(views.get(key), tag, localRegistry) : undefined;
+    resolve: (source) => {
+      const key = objectKey(source.namespace, source.stream);
+      return shared.has(key) ? resolvePullSpec(views.get(key), source.tag, localRegistry) : undefined;
     },
     recheckAfterMs,
   };

@@ -2,7 +2,7 @@ import { array, assert, constantFrom, property, shuffledSubarray, uniqueArray } 
 import { describe, expect, it } from 'vitest';
 import { dockerTag, linkTag, streamOf } from '../../test/support/builders.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
-import { withDeclaredTags } from './effective-stream.ts';
+import { maxTags, withDeclaredTags } from './effective-stream.ts';
 
 const own = dockerTag('latest', 'r.example/app:own');
 const declared = (name: string): TagReference => dockerTag(name, `r.example/app:${name}`);
@@ -60,6 +60,20 @@ describe('a stream with the tags that are declared for it', () => {
   ])('is the very same object when $name', ({ added }) => {
     const stream = streamOf([own]);
     expect(withDeclaredTags(stream, added)).toBe(stream);
+  });
+
+  describe('of which there are very many', () => {
+    const manyOwn = (count: number) => Array.from({ length: count }, (_, i) => declared(`own-${i}`));
+
+    it('has as many declared ones as there is room for, by name', () => {
+      const { spec } = withDeclaredTags(streamOf(manyOwn(maxTags - 2)), ['c', 'a', 'b'].map(declared));
+      expect(spec?.tags?.slice(maxTags - 2)).toEqual(['a', 'b'].map(declared));
+    });
+
+    it.each([maxTags, maxTags + 1])('is the very same object when it has %i itself', (count) => {
+      const stream = streamOf(manyOwn(count));
+      expect(withDeclaredTags(stream, [declared('a')])).toBe(stream);
+    });
   });
 
   it('does not depend on the order in which the tags are declared', () => {

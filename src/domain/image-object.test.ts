@@ -250,6 +250,8 @@ describe('a document that means harm or nothing', () => {
       name: 'sets of other things',
       members: { Volumes: { '/data': 'x' }, ExposedPorts: { '80/tcp': null } },
     },
+    { name: 'sets with one other thing', members: { Volumes: { '/data': {}, '/other': 'x' } } },
+    { name: 'labels of which one is no text', members: { Labels: { a: 'b', c: 7 } } },
     { name: 'labels that are no texts', members: { Labels: { a: { b: 'c' } } } },
     { name: 'a list for labels', members: { Labels: ['a=b'] } },
     {

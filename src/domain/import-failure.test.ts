@@ -6,12 +6,12 @@ describe('reason and message of the condition', () => {
     {
       code: 'manifest-unknown',
       reason: 'NotFound',
-      message: 'dockerimage.image.openshift.io "r.example/app:1" not found',
+      message: 'dockerimage.image.openshift.io "r.example/app:1" not found; push it, or correct the name',
     },
     {
       code: 'repository-unknown',
       reason: 'NotFound',
-      message: 'dockerimage.image.openshift.io "r.example/app:1" not found',
+      message: 'dockerimage.image.openshift.io "r.example/app:1" not found; push it, or correct the name',
     },
     {
       code: 'unauthorized',
@@ -21,12 +21,13 @@ describe('reason and message of the condition', () => {
     {
       code: 'unreachable',
       reason: 'InternalError',
-      message: 'Internal error occurred: r.example/app:1: the detail',
+      message:
+        'Internal error occurred: r.example/app:1: the detail; look at the name of the host, at network policies and at the proxy',
     },
     {
       code: 'denied',
       reason: 'InternalError',
-      message: 'Internal error occurred: r.example/app:1: the detail',
+      message: 'Internal error occurred: r.example/app:1: the detail; give the account the right to pull',
     },
     {
       code: 'plain-http',

@@ -59,6 +59,17 @@ const advice: Partial<Readonly<Record<ImportFailureCode, string>>> = {
     'set importPolicy.insecure on the tag if this registry is meant to be used without a trusted certificate',
   'plain-http': 'set importPolicy.insecure on the tag if this registry is meant to be used over plain HTTP',
   'unsupported-manifest': 'push the image again with a current tool',
+  'manifest-unknown': 'push it, or correct the name',
+  'repository-unknown': 'push it, or correct the name',
+  denied: 'give the account the right to pull',
+  forbidden: 'ask whoever keeps the registry policy',
+  unreachable: 'look at the name of the host, at network policies and at the proxy',
+  timeout: 'look at the registry, at network policies and at the proxy',
+  'not-a-registry': 'correct the name of the host',
+  'digest-mismatch': 'do not use this image; look at the registry and at what is between',
+  'too-large': 'push it again with less in it',
+  'invalid-manifest': 'push it again with a current tool',
+  'image-refused': 'ask whoever keeps the cluster',
 };
 
 /** True for a failure that is tried again after a while. */
@@ -86,12 +97,12 @@ export function describeFailure(
     case 'source-not-found':
       return { reason: 'NotFound', message: `${failure.detail}${suffix}` };
     case 'forbidden':
-      return { reason: 'Forbidden', message: failure.detail };
+      return { reason: 'Forbidden', message: `${failure.detail}${suffix}` };
     case 'manifest-unknown':
     case 'repository-unknown':
       return {
         reason: 'NotFound',
-        message: `dockerimage.image.openshift.io ${JSON.stringify(pullSpec)} not found`,
+        message: `dockerimage.image.openshift.io ${JSON.stringify(pullSpec)} not found${suffix}`,
       };
     case 'unauthorized':
       return {

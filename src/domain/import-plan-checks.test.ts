@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
-import { digest, dockerTag, factsOf, importSettings, streamOf } from '../../test/support/builders.ts';
+import { describe, expect, it } from 'vitest';
+import { digest, dockerTag, factsOf, importSettings, itemOf, streamOf } from '../../test/support/builders.ts';
+import type { NamedTagEventList } from '../api/generated/image-stream.ts';
 import { type ImportPlan, nextLookAfterChecks, planImports } from './import-plan.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
@@ -15,6 +16,28 @@ function planWithCheck(): ImportPlan {
   };
   return planImports(streamOf([tag], [entry]), now, importSettings, factsOf({ checkedAt: () => 0 }));
 }
+
+describe('an import of a tag whose digest is known', () => {
+  const from = { kind: 'DockerImage', name: 'r.example/app:1' };
+  const lastImport = { from, digest: digest('a'), attemptedAt: '2025-01-01T00:00:00Z' };
+  const planned = (image: string, entry: NamedTagEventList) =>
+    planImports(streamOf([dockerTag('latest', image)], [entry]), now, importSettings, factsOf()).tags;
+
+  it('is no mere check when something else is asked for', () => {
+    expect(planned('r.example/app:2', { tag: 'latest', lastImport })).toMatchObject([
+      { reason: 'source changed', kind: 'import' },
+    ]);
+  });
+
+  it.each([
+    { name: 'has', items: [itemOf('b'), itemOf('a')], want: digest('b') },
+    { name: 'has not', items: [], want: undefined },
+    { name: 'only records', items: [itemOf('b', { image: '' })], want: undefined },
+  ])('knows the image that the tag $name', ({ items, want }) => {
+    const [first] = planned('r.example/app:2', { tag: 'latest', items, lastImport });
+    expect(first).toMatchObject({ held: want });
+  });
+});
 
 it('after checks that found nothing new the next look is the next check', () => {
   const next = nextLookAfterChecks(planWithCheck());

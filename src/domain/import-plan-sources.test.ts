@@ -128,6 +128,22 @@ describe('when a tag takes something from another stream', () => {
     },
     { name: 'an import is requested', last: { from }, metadata: asked('monday'), want: 'import requested' },
     {
+      name: 'not when its own namespace is spelled out',
+      tag: fromTag('base:1', 'apps'),
+      last: { from },
+      want: undefined,
+    },
+    {
+      name: 'not when only what matters to registries is edited',
+      tag: {
+        ...fromTag('base:1'),
+        importPolicy: { insecure: true },
+        annotations: { 'importer.image.openshift.io/prefer-arch': 'arm64' },
+      },
+      last: { from },
+      want: undefined,
+    },
+    {
       name: 'not when that request was answered',
       last: { from, requested: 'monday' },
       metadata: asked('monday'),
@@ -137,6 +153,18 @@ describe('when a tag takes something from another stream', () => {
       name: 'its generation is set to 0',
       tag: { ...fromTag('base:1'), generation: 0 },
       last: { from, generation: 4 },
+      want: 'generation set',
+    },
+    {
+      name: 'not when that 0 was answered',
+      tag: { ...fromTag('base:1'), generation: 0 },
+      last: { from, generation: 0 },
+      want: undefined,
+    },
+    {
+      name: 'a generation is set for the first time',
+      tag: { ...fromTag('base:1'), generation: 3 },
+      last: { from },
       want: 'generation set',
     },
     { name: 'what it missed is there', last: missed, want: 'source available' },

@@ -102,6 +102,24 @@ describe('a tag that follows another', () => {
     expect(after.transitions).toContainEqual({ kind: 'recovered', tag: 'c' });
   });
 
+  it('says nothing while its source is being imported', () => {
+    const { stream, transitions } = fold(streamOf(links));
+    expect(stream.status).not.toHaveProperty('tags');
+    expect(transitions).toEqual([]);
+    expect(stream.status?.conditions?.[0]?.message).toBe('waiting for the import of c, b, latest');
+  });
+
+  it('says nothing new while its source is being imported from elsewhere', () => {
+    const { stream } = imported(streamOf(links), undefined);
+    const elsewhere = {
+      ...stream,
+      spec: { tags: [...links.slice(0, 2), dockerTag('latest', 'r.example/app:2')] },
+    };
+    const after = fold(elsewhere, {}, later);
+    expect(entryOf(after.stream, 'b')).toBe(entryOf(stream, 'b'));
+    expect(imagesOf(imported(after.stream, '2', later).stream, 'c')).toBe('2');
+  });
+
   it('keeps what it has when its source is taken out of the stream with all it had', () => {
     const withLink = [{ name: 'pushed' }, linkTag('b', 'pushed'), linkTag('c', 'b')];
     const before = streamOf(withLink, [{ tag: 'pushed', items: [itemOf('1')], hasImageStreamTag: true }]);

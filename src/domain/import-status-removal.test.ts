@@ -86,6 +86,42 @@ describe('a tag that only the history has', () => {
   });
 });
 
+describe('an ImageStreamTag whose deletion was seen', () => {
+  const old = dockerTag('old', 'r.example/app:1');
+  const deletedTagObjects = new Set(['old']);
+  it.each<{ name: string; stream: ImageStream; tagObjects: ReadonlySet<string> | undefined; want: string[] }>(
+    [
+      {
+        name: 'takes its tag with it, though it was not noted',
+        stream: streamWith([], {}),
+        tagObjects: new Set(),
+        want: [],
+      },
+      {
+        name: 'leaves the tag when it is there again',
+        stream: streamWith([], {}),
+        tagObjects: deletedTagObjects,
+        want: ['old'],
+      },
+      {
+        name: 'leaves the tag when it is in the spec',
+        stream: streamWith([old], {}),
+        tagObjects: new Set(),
+        want: ['old'],
+      },
+      {
+        name: 'leaves the tag while nobody looks after them',
+        stream: streamWith([], {}),
+        tagObjects: undefined,
+        want: ['old'],
+      },
+    ],
+  )('$name', ({ stream, tagObjects, want }) => {
+    const { status } = fold(stream, { tagObjects, deletedTagObjects });
+    expect((status.tags ?? []).map(({ tag }) => tag)).toEqual(want);
+  });
+});
+
 describe('a tag whose source was taken away', () => {
   it.each([
     { name: 'is in the spec without one', tags: [{ name: 'old' }] },
@@ -189,6 +225,27 @@ describe('the mark of an ImageStreamTag that is seen', () => {
   ])('$name', ({ stream, want }) => {
     const [entry] = fold(stream, { tagObjects }).status.tags ?? [];
     expect(entry?.hasImageStreamTag).toBe(want);
+  });
+
+  it.each([
+    { name: 'goes with the next write when there is none', gone: { tag: 'gone' }, want: undefined },
+    {
+      name: 'is no reason to write when there is none',
+      gone: { tag: 'gone', items: [itemOf('2')] },
+      want: true,
+    },
+  ])('$name for a tag of the spec', ({ gone, want }) => {
+    const stream = streamWith([old], { lastImport: answered, ...marked }, [gone]);
+    const { status } = fold(stream, { tagObjects: new Set(['gone']) });
+    expect(status.tags?.find(({ tag }) => tag === 'old')?.hasImageStreamTag).toBe(want);
+  });
+
+  it('waits until all tags have one, where that is the only reason to write', () => {
+    const stream = streamWith([], {}, [{ tag: 'other', items: [itemOf('2')] }]);
+    const marks = (objects: string[]) =>
+      fold(stream, { tagObjects: new Set(objects) }).status.tags?.map((entry) => entry.hasImageStreamTag);
+    expect(marks(['old'])).toEqual([undefined, undefined]);
+    expect(marks(['old', 'other'])).toEqual([true, true]);
   });
 
   it('is noted with the first image of a tag', () => {

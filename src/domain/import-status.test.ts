@@ -129,7 +129,8 @@ describe('a failure', () => {
     const good = statusAfter(stream, [resolved(stream, 'a')]);
     const { status, transitions } = foldOutcomes(good, { tags: [failed(stream, notFound)] }, later, settings);
     expect(status.tags?.[0]?.items).toEqual(good.status?.tags?.[0]?.items);
-    const message = 'dockerimage.image.openshift.io "r.example/app:1" not found';
+    const message =
+      'dockerimage.image.openshift.io "r.example/app:1" not found; push it, or correct the name';
     expect(status.tags?.[0]?.conditions).toEqual([
       {
         type: 'ImportSuccess',
@@ -310,7 +311,8 @@ describe('a listed repository', () => {
     expect(wakeOf({ ...before, status })).toBeGreaterThan(now);
     expect(status.conditions?.[0]).toMatchObject({
       status: 'False',
-      message: 'spec.dockerImageRepository: dockerimage.image.openshift.io "r.example/app" not found',
+      message:
+        'spec.dockerImageRepository: dockerimage.image.openshift.io "r.example/app" not found; push it, or correct the name',
     });
   });
 

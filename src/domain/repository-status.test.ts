@@ -10,7 +10,7 @@ const attemptedAt = '2026-01-01T12:00:00Z';
 const settings = { historyLimit: 3, retry: { baseMs: 30_000, maxMs: 900_000 }, localRegistry: undefined };
 const from = 'r.example/app';
 const failure = { code: 'repository-unknown' as const, detail: 'no such repository' };
-const message = 'dockerimage.image.openshift.io "r.example/app" not found';
+const message = 'dockerimage.image.openshift.io "r.example/app" not found; push it, or correct the name';
 
 function planned(more: Partial<PlannedRepository> = {}): PlannedRepository {
   return { reason: 'new tag', from, insecure: false, requested: undefined, target: failure, ...more };

@@ -6,6 +6,7 @@ import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
 import { isJsonObject } from '../api/json.ts';
 import {
   comparableContent,
+  contentBeyond,
   overruledCondition,
   shownTag,
   storedContent,
@@ -171,6 +172,15 @@ describe('the text by which an object is compared', () => {
       comparableContent(wanted.content, { owner: 'u1', ...wanted }),
     );
   });
+});
+
+it('is the same for a declared tag that the stream has no room for', () => {
+  const stream = streamOf([]);
+  const content = contentBeyond(stream);
+  const wanted = { content, overruled: overruledCondition(stream, content, latest), isDeclared: true };
+  expect(
+    storedContent(objectOf(wanted, { stream, declared: latest }), { owner: 'u1', isDeclared: true }),
+  ).toBe(comparableContent(content, { owner: 'u1', ...wanted }));
 });
 
 describe('an object is written again', () => {

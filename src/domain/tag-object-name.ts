@@ -81,9 +81,11 @@ function asDnsName(text: string): string {
 
 /** 64 bits in hexadecimal digits. Whoever wants two tags with one name can find some: see `tag-object-writer.ts`. */
 function hashOf(text: string): string {
-  const half = (part: string): string =>
-    Math.floor(spread(part) * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0');
-  return half(text) + half(`${text.length}/${[...text].toReversed().join('')}`);
+  return hash32(text) + hash32(`:${text}`);
+}
+
+function hash32(text: string): string {
+  return Math.floor(spread(text) * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
 }

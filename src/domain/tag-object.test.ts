@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { digest, dockerTag, itemOf, linkTag, streamOf } from '../../test/support/builders.ts';
 import type { ImageStream, NamedTagEventList, TagReference } from '../api/generated/image-stream.ts';
+import { maxTags } from './effective-stream.ts';
 import {
+  contentBeyond,
   overruledCondition,
   shownAnnotations,
   shownTag,
@@ -168,6 +170,25 @@ describe('a declared tag', () => {
     expect(overruledCondition(stream, content, declared)).toBeDefined();
   });
 
+  it.each([
+    { name: 'the stream', spec: { tags: [], lookupPolicy: { local: true } }, local: true },
+    { name: 'a stream that says nothing', spec: { tags: [] }, local: false },
+  ])('that $name has no room for is told so, and shows nothing', ({ spec, local }) => {
+    const beyond = contentBeyond({ ...stream, spec });
+    const nothing = { tag: undefined, generation: undefined, image: undefined, updated: undefined };
+    expect(beyond).toMatchObject({ ...nothing, lookupPolicy: { local }, conditions: [], annotations: {} });
+    expect(overruledCondition(stream, beyond, latest)).toEqual({
+      type: 'Effective',
+      status: 'False',
+      reason: 'TooManyTags',
+      message:
+        `the ImageStream web has ${maxTags} tags already, and no more count; delete tags that nobody uses, or declare ` +
+        'this one for another stream',
+      generation: 4,
+    });
+    expect(overruledCondition(stream, beyond, undefined)).toBeUndefined();
+  });
+
   it('that is overruled in a stream that counts no generation says so too', () => {
     const { generation: _, ...metadata } = stream.metadata;
     const condition = overruledCondition(
@@ -176,6 +197,7 @@ describe('a declared tag', () => {
       dockerTag('latest', 'r.example/app:2'),
     );
     expect(condition?.generation).toBe(0);
+    expect(overruledCondition({ ...stream, metadata }, contentBeyond(stream), latest)?.generation).toBe(0);
   });
 });
 

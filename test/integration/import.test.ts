@@ -204,7 +204,7 @@ describe('a failed import', () => {
           body: '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}',
         })),
       reason: 'NotFound',
-      message: /^dockerimage.image.openshift.io "\S+" not found$/,
+      message: /^dockerimage.image.openshift.io "\S+" not found; push it, or correct the name$/,
     },
     {
       name: 'without access',
@@ -223,7 +223,8 @@ describe('a failed import', () => {
           body: '{}',
         })),
       reason: 'InternalError',
-      message: /^Internal error occurred: \S+: the manifest has no valid config$/,
+      message:
+        /^Internal error occurred: \S+: the manifest has no valid config; push it again with a current tool$/,
     },
     {
       name: 'of a configuration that is not what its digest says',
@@ -297,7 +298,7 @@ describe('a failed import', () => {
     await scenario.tagHas('web', 'good', image.digest);
     const { status } = await scenario.stream('web');
     expect(status?.conditions?.[0]?.message).toMatch(
-      /^tag missing: dockerimage.image.openshift.io "\S+" not found$/,
+      /^tag missing: dockerimage.image.openshift.io "\S+" not found; push it/,
     );
   });
 
