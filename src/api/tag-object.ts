@@ -6,6 +6,7 @@ export interface KnownTagObject {
   readonly namespace: string;
   readonly name: string;
   readonly resourceVersion: string;
+  readonly uid: string;
   /** The stream and the tag that its name stands for; undefined for a name that stands for none. */
   readonly of: { readonly stream: string; readonly tag: string } | undefined;
   /** The tag as somebody else than the operator wrote it; undefined for one that the operator keeps. */

@@ -12,7 +12,7 @@ import { effectiveCondition } from '../domain/tag-object.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Reconcile } from '../kube/controller.ts';
 import { isConflict, isNotFound, isRefused, isTerminating } from '../kube/errors.ts';
-import type { EventRecorder, EventTarget } from '../kube/event-recorder.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -142,22 +142,21 @@ async function createStream(
     if (isConflict(error) || isNotFound(error) || isTerminating(error)) return {};
     if (!isRefused(error)) throw error;
     remember(refused, key, { why: error.message, until: now + refusedRetryMs });
-    if (before?.why !== error.message)
-      await tellRefusal(options, { object, stream, why: error.message }, signal);
+    if (before?.why !== error.message) tellRefusal(options, { object, stream, why: error.message });
     return { requeueAfterMs: refusedRetryMs };
   }
   return {};
 }
 
-async function tellRefusal(
-  { client, recorder, log }: TagObjectControllerOptions,
+function tellRefusal(
+  { recorder, log }: TagObjectControllerOptions,
   { object, stream, why }: { object: KnownTagObject; stream: string; why: string },
-  signal: AbortSignal,
-): Promise<void> {
+): void {
   const message = `the ImageStream ${stream} cannot be created: ${why}`;
   log.warn({ object: objectKey(object.namespace, object.name), why }, 'stream not created');
-  const target = await targetOf(client, object, signal);
-  if (target !== undefined) recorder.record(target, { type: 'Warning', reason: 'StreamNotCreated', message });
+  const { namespace, name, uid } = object;
+  const target = { apiVersion: `${imageGroup}/v1`, kind: 'ImageStreamTag', namespace, name, uid };
+  recorder.record(target, { type: 'Warning', reason: 'StreamNotCreated', message });
 }
 
 function remember<T>(map: Map<ObjectKey, T>, key: ObjectKey, value: T): void {
@@ -174,7 +173,7 @@ async function tellName(
   signal: AbortSignal,
 ): Promise<WorkResult> {
   if (object.ineffectiveSince !== undefined) return {};
-  const { namespace, name, resourceVersion } = object;
+  const { namespace, name, uid, resourceVersion } = object;
   const condition = {
     type: effectiveCondition,
     status: 'False',
@@ -188,7 +187,7 @@ async function tellName(
   const document: ImageStreamTag = {
     apiVersion: `${imageGroup}/${storedVersion}`,
     kind: 'ImageStreamTag',
-    metadata: { namespace, name, resourceVersion },
+    metadata: { namespace, name, uid, resourceVersion },
     conditions: [condition],
   };
   try {
@@ -198,19 +197,4 @@ async function tellName(
     if (!isNotFound(error) && !isConflict(error) && !isTerminating(error)) throw error;
   }
   return {};
-}
-
-async function targetOf(
-  client: KubeClient,
-  { namespace, name }: KnownTagObject,
-  signal: AbortSignal,
-): Promise<EventTarget | undefined> {
-  try {
-    const { metadata } = await client.get(imageStreamTags, { namespace, name }, signal);
-    const { uid = '' } = metadata;
-    return { apiVersion: `${imageGroup}/v1`, kind: 'ImageStreamTag', namespace, name, uid };
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }

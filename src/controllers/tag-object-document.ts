@@ -51,7 +51,8 @@ function metadataOf({ stream, name, tag, content, known }: DocumentParts): Image
   return {
     namespace,
     name,
-    ...(known === undefined ? {} : { resourceVersion: known.resourceVersion }),
+    // With the version alone an object that is gone would be made anew.
+    ...(known === undefined ? {} : { uid: known.uid, resourceVersion: known.resourceVersion }),
     ...(streamName.length > maxLabelLength ? {} : { labels: { [streamLabel]: streamName } }),
     annotations: {
       ...(known?.declared === undefined ? content.annotations : {}),

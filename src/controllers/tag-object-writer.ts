@@ -4,9 +4,10 @@ import type { Image } from '../api/generated/image.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
 import { canonicalJson } from '../api/json.ts';
-import { imageGroup, imageStreamTags } from '../api/resources.ts';
+import { imageGroup, imageStreams, imageStreamTags } from '../api/resources.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
 import { formatTime } from '../api/time.ts';
+import { sourcedTags } from '../domain/import-attempt.ts';
 import {
   comparableContent,
   contentBeyond,
@@ -87,14 +88,15 @@ export class TagObjectWriter {
     if (this.#memory.isTerminating(namespace)) return { settled: false, retryAfterMs: terminatingRetryMs };
     const view = this.#options.views.of(stream);
     const contents = this.#contentsOf(stream, view);
-    const tasks = this.#tasksFor(view, contents);
+    const { tasks, isTaken } = this.#tasksFor(view, contents);
     const stale = this.#staleOf(view, contents);
     const results = await inParallel(tasks, (task) => this.#carryOut(view, task, signal));
     for (const object of stale) await this.#delete(object, signal);
     const awaiting = [...contents.keys()].some((tag) => this.#memory.isAwaited(keyFor(view, tag)));
     const waits = results.flatMap((result) => waitAfter(result) ?? []);
     return {
-      settled: !awaiting && stale.length === 0 && results.every((result) => result === 'in order'),
+      settled:
+        !awaiting && !isTaken && stale.length === 0 && results.every((result) => result === 'in order'),
       retryAfterMs: waits.length === 0 ? undefined : Math.min(...waits),
     };
   }
@@ -120,8 +122,12 @@ export class TagObjectWriter {
       );
   }
 
-  #tasksFor(view: ImageStream, contents: ReadonlyMap<string, TagObjectContent>): readonly Task[] {
+  #tasksFor(
+    view: ImageStream,
+    contents: ReadonlyMap<string, TagObjectContent>,
+  ): { tasks: readonly Task[]; isTaken: boolean } {
     const tasks: Task[] = [];
+    let isTaken = false;
     const taken = new Map<ObjectKey, string>();
     for (const [tag, content] of contents) {
       const key = keyFor(view, tag);
@@ -130,9 +136,12 @@ export class TagObjectWriter {
       const other = taken.get(key) ?? (known === undefined || known.of?.tag === tag ? undefined : known.name);
       taken.set(key, tag);
       if (other === undefined) tasks.push(...this.#taskFor(view, { tag, content, key, known }));
-      else this.#tellTaken(view, { key, tag });
+      else {
+        isTaken = true;
+        this.#tellTaken(view, { key, tag });
+      }
     }
-    return tasks;
+    return { tasks, isTaken };
   }
 
   #taskFor(
@@ -155,6 +164,7 @@ export class TagObjectWriter {
 
   async #carryOut(view: ImageStream, task: Task, signal: AbortSignal): Promise<TaskResult> {
     if (this.#memory.isPutOff(task.key, task.hash)) return 'later';
+    if (await this.#isOutdated(view, task, signal)) return 'not now';
     const image = await this.#imageOf(view, task, signal);
     const isComplete = image !== undefined || digestOf(task.content) === '';
     const { known } = task;
@@ -178,6 +188,25 @@ export class TagObjectWriter {
     }
     const result = await this.#write(view, task, document, signal);
     return result === 'written' && !isComplete ? 'later' : result;
+  }
+
+  /**
+   * Before an object that was deleted is made again: whoever took the tag out of the spec and then deleted its object must
+   * not get it back because the watch brought the deletion first.
+   */
+  async #isOutdated(view: ImageStream, { key, tag, known }: Task, signal: AbortSignal): Promise<boolean> {
+    const { client, views } = this.#options;
+    if (known !== undefined || !views.wasDeleted(key, view)) return false;
+    // The next look drops the tag.
+    if (!isWanted(view, tag)) return true;
+    const { namespace, name, resourceVersion } = view.metadata;
+    try {
+      const { metadata } = await client.get(imageStreams, { namespace, name }, signal);
+      return metadata.resourceVersion !== resourceVersion;
+    } catch (error) {
+      if (isNotFound(error)) return true;
+      throw error;
+    }
   }
 
   async #write(
@@ -299,6 +328,10 @@ export class TagObjectWriter {
 
 function keyFor({ metadata: { namespace, name } }: ImageStream, tag: string): ObjectKey {
   return objectKey(namespace, tagObjectName(name, tag));
+}
+
+function isWanted(view: ImageStream, tag: string): boolean {
+  return [...(view.spec?.tags ?? []), ...sourcedTags(view)].some(({ name }) => name === tag);
 }
 
 /** The digest of the image that is shown; empty where there is none. */

@@ -29,18 +29,18 @@ export function createTagObjectStore(): Store<KnownTagObject> {
 
 /** What is kept of an ImageStreamTag. */
 export function keepTagObject(object: ImageStreamTag): KnownTagObject {
-  const { namespace = '', name, resourceVersion = '', annotations, deletionTimestamp } = object.metadata;
+  const { namespace = '', name, resourceVersion = '', uid = '', deletionTimestamp } = object.metadata;
   const { isDeclared, isKept, foreign } = writersOf(object.metadata.managedFields);
   const of = parseTagObjectName(name, {
     tag: object.tag?.name,
-    full: annotations?.[imageStreamTagAnnotation],
+    full: object.metadata.annotations?.[imageStreamTagAnnotation],
   });
   const owner = object.metadata.ownerReferences?.find(({ kind }) => kind === 'ImageStream')?.uid;
-  const overruled = object.conditions?.find(({ type }) => type === effectiveCondition);
   return {
     namespace,
     name,
     resourceVersion,
+    uid,
     of,
     declared: isDeclared && of !== undefined ? declaredTag(object, of.tag) : undefined,
     owner,
@@ -49,9 +49,14 @@ export function keepTagObject(object: ImageStreamTag): KnownTagObject {
     foreign,
     image: foreign === undefined ? undefined : stableHash([canonicalJson(object.image ?? null)]),
     isKept,
-    ineffectiveSince: overruled === undefined ? undefined : (overruled.lastTransitionTime ?? ''),
+    ineffectiveSince: ineffectiveSince(object),
     deleting: deletionTimestamp !== undefined,
   };
+}
+
+function ineffectiveSince({ conditions }: ImageStreamTag): string | undefined {
+  const overruled = conditions?.find(({ type }) => type === effectiveCondition);
+  return overruled === undefined ? undefined : (overruled.lastTransitionTime ?? '');
 }
 
 /** The annotations of a declared object are those of its tag, unless the tag has its own (semantics 4.1). */

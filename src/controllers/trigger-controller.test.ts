@@ -1,8 +1,8 @@
 import { pino } from 'pino';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { itemOf, streamOf, workloadOf } from '../../test/support/builders.ts';
 import { FakeClock } from '../../test/support/fake-clock.ts';
-import { type ApiRequest, playApiServer } from '../../test/support/played-api-server.ts';
+import { type ApiAnswer, playApiServer } from '../../test/support/played-api-server.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
@@ -20,15 +20,12 @@ const from = (namespace: string, container: string) => ({
   fieldPath: `spec.template.spec.containers[?(@.name=="${container}")].image`,
 });
 
-it('a trigger whose stream nobody answers about leaves the other triggers alone, and has its turn later', async () => {
+/** The reconcile of a Deployment `apps/web`, in a cluster with streams `apps/web` and `base/web`. */
+async function setUp(review: () => ApiAnswer) {
   const clock = new FakeClock();
-  let broken = true;
-  const server = await playApiServer(clock, ({ path }) => {
-    if (!path.endsWith('/subjectaccessreviews')) return {};
-    return broken
-      ? { status: 500, body: { message: 'etcd is away' } }
-      : { body: { status: { allowed: true } } };
-  });
+  const server = await playApiServer(clock, ({ path }) =>
+    path.endsWith('/subjectaccessreviews') ? review() : {},
+  );
   onTestFinished(() => server[Symbol.asyncDispose]());
   const log = pino({ enabled: false });
   const { client } = server;
@@ -39,20 +36,14 @@ it('a trigger whose stream nobody answers about leaves the other triggers alone,
     ['base', 'b'],
   ] as const)
     streams.put(`${namespace}/web`, streamOf([], [{ tag: '1', items: [itemOf(digit)] }], { namespace }));
-  const views = new StreamViews({ streams, tagObjects });
   const [kind] = workloadKinds;
   if (kind === undefined) throw new Error('There is no kind of workload.');
   const store = indexByStream(new Store<TriggeredWorkload>(({ resourceVersion }) => resourceVersion));
-  const containers = [
-    { name: 'own', image: ' ' },
-    { name: 'foreign', image: ' ' },
-  ];
-  store.put('apps/web', workloadOf([from('base', 'foreign'), from('apps', 'own')], { containers }));
   const reconcile = triggerReconcile({
     client,
     streams,
     tagObjects,
-    views,
+    views: new StreamViews({ streams, tagObjects }),
     sharing: new Sharing({ client, clock, log }),
     localRegistry: undefined,
     workloads: new Map([['Deployment', { kind, store }]]),
@@ -61,23 +52,50 @@ it('a trigger whose stream nobody answers about leaves the other triggers alone,
     log,
     metrics: new Metrics(),
   });
-  const patched = (): readonly string[] =>
-    server.requests
-      .filter(({ method }: ApiRequest) => method === 'PATCH')
-      .map(({ body }) => /sha256:(.)/.exec(JSON.stringify(body))?.[1] ?? '');
+  let version = 0;
+  return {
+    clock,
+    /** Looks at the Deployment as it is now; true for a container that has its image. */
+    look: async (triggers: readonly object[], hasImage: Readonly<Record<string, boolean>>) => {
+      const containers = Object.entries(hasImage).map(([name, has]) => ({
+        name,
+        image: has ? itemOf('a').dockerImageReference : ' ',
+      }));
+      store.put('apps/web', workloadOf(triggers, { containers, resourceVersion: String(version++) }));
+      return (await reconcile('Deployment/apps/web', never)).requeueAfterMs;
+    },
+    /** The digits of the digests that were set, in their order. */
+    patched: (): readonly string[] =>
+      server.requests
+        .filter(({ method }) => method === 'PATCH')
+        .map(({ body }) => /sha256:(.)/.exec(JSON.stringify(body))?.[1] ?? ''),
+    reviews: (): number => server.requests.filter(({ path }) => path.endsWith('reviews')).length,
+  };
+}
 
-  const { requeueAfterMs = 0 } = await reconcile('Deployment/apps/web', never);
-  expect(patched()).toEqual(['a']);
-  expect(requeueAfterMs).toBeLessThan(6_000);
-  broken = false;
-  await clock.advance(requeueAfterMs);
-  const set = containers.map((container) =>
-    container.name === 'own' ? { ...container, image: itemOf('a').dockerImageReference } : container,
-  );
-  store.put(
-    'apps/web',
-    workloadOf([from('base', 'foreign'), from('apps', 'own')], { containers: set, resourceVersion: '10' }),
-  );
-  await reconcile('Deployment/apps/web', never);
-  expect(patched()).toEqual(['a', 'b']);
+describe('a trigger whose stream is in another namespace', () => {
+  it('leaves the others alone when nobody answers, and has its turn later', async () => {
+    let broken = true;
+    const { clock, look, patched } = await setUp(() =>
+      broken ? { status: 500, body: { message: 'etcd is away' } } : { body: { status: { allowed: true } } },
+    );
+    const triggers = [from('base', 'foreign'), from('apps', 'own')];
+    const requeueAfterMs = (await look(triggers, { own: false, foreign: false })) ?? 0;
+    expect(patched()).toEqual(['a']);
+    expect(requeueAfterMs).toBeLessThan(6_000);
+    broken = false;
+    await clock.advance(requeueAfterMs);
+    await look(triggers, { own: true, foreign: false });
+    expect(patched()).toEqual(['a', 'b']);
+  });
+
+  it('asks again when it is refused and changed, and not when something else about the workload does', async () => {
+    const { clock, look, reviews } = await setUp(() => ({ body: { status: { allowed: false } } }));
+    await look([from('base', 'web')], { web: false });
+    await clock.advance(1_000);
+    await look([from('base', 'web')], { web: false, other: false });
+    expect(reviews()).toBe(1);
+    await look([from('base', 'other')], { web: false, other: false });
+    expect(reviews()).toBe(2);
+  });
 });

@@ -142,8 +142,8 @@ export class KubeClient {
 
   /**
    * Creates an object or sets the fields of one that are in the document, and takes back those that an earlier apply had and
-   * this one has not. With `metadata.resourceVersion` in it the server answers 409 when the object is another one by now,
-   * and never creates one. `force` takes fields from others; without it that is a 409 too.
+   * this one has not. With `metadata.uid` and `metadata.resourceVersion` in it the server answers 409 when the object is
+   * another one by now, and never creates one; the version alone does not keep it from creating. `force` takes fields from others; without it that is a 409 too.
    */
   async apply<T extends KubeObject>(
     resource: Resource<T>,
