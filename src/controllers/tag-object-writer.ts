@@ -7,7 +7,7 @@ import { canonicalJson } from '../api/json.ts';
 import { imageGroup, imageStreams, imageStreamTags } from '../api/resources.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
 import { formatTime } from '../api/time.ts';
-import { sourcedTags } from '../domain/import-attempt.ts';
+import { wantedTags } from '../domain/import-attempt.ts';
 import {
   comparableContent,
   contentBeyond,
@@ -198,7 +198,7 @@ export class TagObjectWriter {
     const { client, views } = this.#options;
     if (known !== undefined || !views.wasDeleted(key, view)) return false;
     // The next look drops the tag.
-    if (!isWanted(view, tag)) return true;
+    if (!wantedTags(view).has(tag)) return true;
     const { namespace, name, resourceVersion } = view.metadata;
     try {
       const { metadata } = await client.get(imageStreams, { namespace, name }, signal);
@@ -328,10 +328,6 @@ export class TagObjectWriter {
 
 function keyFor({ metadata: { namespace, name } }: ImageStream, tag: string): ObjectKey {
   return objectKey(namespace, tagObjectName(name, tag));
-}
-
-function isWanted(view: ImageStream, tag: string): boolean {
-  return [...(view.spec?.tags ?? []), ...sourcedTags(view)].some(({ name }) => name === tag);
 }
 
 /** The digest of the image that is shown; empty where there is none. */

@@ -35,6 +35,11 @@ export function sourcedTags(stream: ImageStream): readonly SourcedTag[] {
   return [...declared.filter(hasSource), ...foundTags(stream).filter((tag) => !names.has(tag.name))];
 }
 
+/** The names of the tags that are asked for, with or without a source. */
+export function wantedTags(stream: ImageStream): ReadonlySet<string> {
+  return new Set([...(stream.spec?.tags ?? []), ...sourcedTags(stream)].map(({ name }) => name));
+}
+
 /** The attempt that a tag's present wish would be. */
 export function attemptFor(stream: ImageStream, tag: SourcedTag): ImportAttempt {
   const { kind, name, namespace } = tag.from;

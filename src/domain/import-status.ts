@@ -1,6 +1,13 @@
 /** Folds the outcomes of imports into a stream's status. Pure: same stream, outcomes and time, same status. */
 import type { ImageStream, ImageStreamStatus, NamedTagEventList } from '../api/generated/image-stream.ts';
-import { attemptFor, isCurrentAttempt, type SourcedTag, sameRequest, sourcedTags } from './import-attempt.ts';
+import {
+  attemptFor,
+  isCurrentAttempt,
+  type SourcedTag,
+  sameRequest,
+  sourcedTags,
+  wantedTags,
+} from './import-attempt.ts';
 import type { ImportOutcomes } from './import-outcome.ts';
 import { readyConditions } from './ready-condition.ts';
 import { foldRepository, listingFailure } from './repository-status.ts';
@@ -173,11 +180,6 @@ function noteTagObjects(
       entries.set(tag, unmarked);
     }
   }
-}
-
-/** The tags that are asked for, with or without a source. */
-function wantedTags(stream: ImageStream): ReadonlySet<string> {
-  return new Set([...(stream.spec?.tags ?? []), ...sourcedTags(stream)].map(({ name }) => name));
 }
 
 function tagTransitions(
