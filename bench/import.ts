@@ -1,7 +1,7 @@
 /** npm run bench:import: what imports cost, against a real API server and a real registry on this machine. */
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { interruptible, machine, plainMaps, runMain, wholeNumber } from './support/command-line.ts';
 import { deadRegistryRow, runDeadRegistryCase } from './support/dead-registry-case.ts';
 import { medianRound, type NewTagsCase, newTagsRow, runNewTagsCase } from './support/new-tags-case.ts';
 import { Progress } from './support/progress.ts';
@@ -52,26 +52,14 @@ async function main(): Promise<void> {
     process.stdout.write(usage);
     return;
   }
-  const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // The second time somebody is out of patience; the programs die with this process.
-      if (interrupt.signal.aborted) process.exit(130);
-      interrupt.abort(new Error(`stopped by ${signal}`));
-    });
-  }
-  await using stack = new AsyncDisposableStack();
-  const results: Record<string, unknown> = { machine: machine() };
-  try {
-    const world = await startWorld(stack, new Progress(interrupt.signal));
+  await interruptible(async (signal) => {
+    await using stack = new AsyncDisposableStack();
+    const results: Record<string, unknown> = { machine: machine() };
+    const world = await startWorld(stack, new Progress(signal));
     await runCases(world, options, results);
     if (options.json !== undefined)
       await writeFile(options.json, `${JSON.stringify(results, plainMaps, 2)}\n`);
-  } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    process.stderr.write('\ninterrupted; everything is being stopped\n');
-    process.exitCode = 130;
-  }
+  });
 }
 
 async function runCases(world: World, options: Options, results: Record<string, unknown>): Promise<void> {
@@ -123,24 +111,4 @@ function readOptions(): Options | undefined {
   return { cases, rounds, period, periods: wholeNumber('--periods', values.periods), json };
 }
 
-function wholeNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`${flag} ${text}: must be a whole number from 1`);
-  return value;
-}
-
-function machine(): { model: string; processors: number; node: string; date: string } {
-  const model = cpus()[0]?.model.trim() ?? 'unknown';
-  return { model, processors: availableParallelism(), node: process.version, date: new Date().toISOString() };
-}
-
-/** For JSON, which knows no maps. */
-function plainMaps(_key: string, value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value) : value;
-}
-
-await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? `\n${error.message}` : String(error)}\n`);
-  process.exitCode = 1;
-});
+await runMain(main);

@@ -1,5 +1,5 @@
 /** What processes and the machine have used, as Linux counts it in /proc. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 
 /** Length of a tick in /proc: USER_HZ, 100 on every Linux that Node runs on. */
 const tickMs = 10;
@@ -12,10 +12,25 @@ export async function cpuMs(pid: number): Promise<number> {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickMs;
 }
 
-/** The most memory that a process ever had, in bytes. */
+/** The most memory that a process ever had, or had since {@link resetPeakRss}, in bytes. */
 export async function peakRssBytes(pid: number): Promise<number> {
+  return statusBytes(pid, 'VmHWM');
+}
+
+/** The memory that a process has now, in bytes. */
+export async function rssBytes(pid: number): Promise<number> {
+  return statusBytes(pid, 'VmRSS');
+}
+
+/** Makes {@link peakRssBytes} begin anew. */
+export async function resetPeakRss(pid: number): Promise<void> {
+  // proc_pid_clear_refs(5)
+  await writeFile(`/proc/${pid}/clear_refs`, '5');
+}
+
+async function statusBytes(pid: number, field: string): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) * 1024;
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? Number.NaN) * 1024;
 }
 
 /** Processor time that all processes of the machine have used since it started, in milliseconds. */

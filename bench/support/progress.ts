@@ -28,6 +28,17 @@ export class Progress {
     return result;
   }
 
+  /** A step of many parts, each of which calls `done`: shows every tenth of them. */
+  async counted<T>(text: string, total: number, work: (done: () => void) => Promise<T>): Promise<T> {
+    let count = 0;
+    const done = (): void => {
+      const tenths = Math.floor((10 * ++count) / total);
+      if (tenths < 10 && tenths > Math.floor((10 * (count - 1)) / total))
+        process.stdout.write(`${tenths * 10}% `);
+    };
+    return this.step(text, () => work(done));
+  }
+
   /** Columns of equal width; numbers are the caller's to format. */
   table(rows: readonly Readonly<Record<string, string>>[]): void {
     const [first] = rows;

@@ -16,14 +16,18 @@ export interface World {
   readonly signal: AbortSignal;
 }
 
-/** Starts it; whatever happens, `stack` ends it. */
-export async function startWorld(stack: AsyncDisposableStack, progress: Progress): Promise<World> {
+/** Starts it, with more flags for the API server; whatever happens, `stack` ends it. */
+export async function startWorld(
+  stack: AsyncDisposableStack,
+  progress: Progress,
+  apiServerArgs: readonly string[] = [],
+): Promise<World> {
   const { signal } = progress;
   // Without a step: building the programs for the first time shows its own progress.
   const assets = await ensureAssets({ signal });
   const cluster = await progress.step('etcd, kube-apiserver and a registry', () =>
     // The controller manager would only take part of the processors.
-    startCluster({ assets, signal, crds: crdFolder, controllerManager: false }),
+    startCluster({ assets, signal, crds: crdFolder, controllerManager: false, apiServerArgs }),
   );
   stack.defer(() => cluster.stop());
   const kube = cluster.client();

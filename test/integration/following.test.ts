@@ -199,7 +199,7 @@ describe('a registry policy', () => {
     await scenario.createStream('after', ['latest']);
     expect(await scenario.tagFails('after', 'latest')).toMatchObject({
       reason: 'Forbidden',
-      message: `forbidden: registry ${scenario.proxy.host} blocked`,
+      message: `forbidden: registry ${scenario.proxy.host} blocked; ask whoever keeps the registry policy`,
     });
     expect(scenario.proxy.requests).toEqual([]);
   });

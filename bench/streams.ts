@@ -1,0 +1,106 @@
+/** npm run bench:streams: what ten thousand streams cost, on a real API server with etcd and a real registry. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createOperatorCredentials, operatorUser } from '../test/support/operator-rights.ts';
+import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
+import { AuditLog } from './support/audit-log.ts';
+import { interruptible, machine, plainMaps, runMain, wholeNumber } from './support/command-line.ts';
+import { containerCommand } from './support/container-command.ts';
+import { planState } from './support/planned-state.ts';
+import { Progress } from './support/progress.ts';
+import { runStreams, type StreamsOptions } from './support/streams-run.ts';
+import { changeRows, costRows, startRows, sweepRows } from './support/streams-tables.ts';
+import { startWorld } from './support/world.ts';
+
+/** Of the Deployment in config/. */
+const memoryMiB = 512;
+
+const usage = `npm run bench:streams [-- --streams N] [--tags N] [--json FILE]
+
+Starts a Kubernetes API server and a registry on loopback, makes a state as an operator would have left it that has run
+for long, and measures what the operator then takes to start, to have it in memory and to change it.
+
+  --streams N       streams, with two history items for each tag (default 10000; etcd's own limit is near 25,000)
+  --tags N          tags of each stream (default 5)
+  --changes N       streams that are changed one after the other; a fifth of them in each of two other ways (default 50)
+  --starts N        starts, each after a crash of the one before, and each with its floor (default 2)
+  --idle SECONDS    time after a start in which nothing may be asked of registries or written (default 60)
+  --hold            leave it all up at the end, until Ctrl-C
+  --json FILE       also write all figures to a file
+  --help            this text
+
+The operator runs as in its container image: the bundle, the Dockerfile's flags, a container of ${memoryMiB} MiB, and the rights
+of config/. The floor of a start is a process that does nothing but list the same objects in the same pages and parse
+them. The writes are counted by the API server's audit log, the requests by the registry's log.
+`;
+
+interface Options extends StreamsOptions {
+  readonly streams: number;
+  readonly tags: number;
+  readonly json: string | undefined;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options === undefined) {
+    process.stdout.write(usage);
+    return;
+  }
+  await interruptible(async (signal) => {
+    await using stack = new AsyncDisposableStack();
+    const folder = await createTemporaryFolder();
+    stack.defer(() => folder.remove());
+    const progress = new Progress(signal);
+    const audit = await AuditLog.create({ folder: folder.path, user: operatorUser });
+    const container = await progress.step('build the bundle', () =>
+      containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
+    );
+    const world = await startWorld(stack, progress, audit.flags);
+    const operator = await createOperatorCredentials(world.cluster);
+    const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
+    const { model, processors, node } = machine();
+    progress.line(`${processors} processors (${model}), Node ${node}, ${container.flags.join(' ')}`);
+    const results = await runStreams(world, { ...options, streams, audit, container, operator });
+    for (const rows of [startRows(results), sweepRows(results), changeRows(results), costRows(results)])
+      progress.table(rows);
+    if (options.json !== undefined) {
+      const all = { machine: machine(), ...results };
+      await writeFile(options.json, `${JSON.stringify(all, plainMaps, 2)}\n`);
+    }
+  });
+}
+
+/** Undefined when help was asked for. Throws a sentence. */
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      streams: { type: 'string', default: '10000' },
+      tags: { type: 'string', default: '5' },
+      changes: { type: 'string', default: '50' },
+      starts: { type: 'string', default: '2' },
+      idle: { type: 'string', default: '60' },
+      hold: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return undefined;
+  const [streams, changes] = [
+    wholeNumber('--streams', values.streams),
+    wholeNumber('--changes', values.changes),
+  ];
+  if (streams < 2 * changes)
+    throw new Error(`--streams ${streams}: must be twice the --changes (${changes}) at least`);
+  return {
+    streams,
+    tags: wholeNumber('--tags', values.tags),
+    changes,
+    starts: wholeNumber('--starts', values.starts),
+    idleMs: wholeNumber('--idle', values.idle) * 1_000,
+    hold: values.hold,
+    json: values.json,
+  };
+}
+
+await runMain(main);

@@ -1,0 +1,94 @@
+/** Counts what the operator wrote, by the API server's own audit log: so nothing stands between the two. */
+import { createReadStream } from 'node:fs';
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LogMark } from './access-log.ts';
+
+const writeVerbs = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+const settlePeriodMs = 1_000;
+const settleLimitMs = 120_000;
+
+/** A write as the API server noted it. */
+export interface AuditedWrite {
+  /** Its kind, for example `patch imagestreams/status`, and the HTTP status if it was refused: `create images 409`. */
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+interface AuditEvent {
+  readonly verb: string;
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code?: number };
+}
+
+/** The writes of one user, as long as an API server with its flags runs. */
+export class AuditLog {
+  readonly #path: string;
+  /** For kube-apiserver. */
+  readonly flags: readonly string[];
+
+  private constructor(path: string, policy: string) {
+    this.#path = path;
+    this.flags = [`--audit-policy-file=${policy}`, `--audit-log-path=${path}`];
+  }
+
+  /** Makes the files in a folder. */
+  static async create({ folder, user }: { folder: string; user: string }): Promise<AuditLog> {
+    const policy = join(folder, 'audit-policy.json');
+    const document = {
+      apiVersion: 'audit.k8s.io/v1',
+      kind: 'Policy',
+      omitStages: ['RequestReceived'],
+      rules: [{ level: 'Metadata', users: [user], verbs: writeVerbs }, { level: 'None' }],
+    };
+    await writeFile(policy, JSON.stringify(document));
+    const path = join(folder, 'audit.log');
+    await writeFile(path, '');
+    return new AuditLog(path, policy);
+  }
+
+  /** The end of the log as it is now. */
+  async mark(): Promise<LogMark> {
+    return (await stat(this.#path)).size;
+  }
+
+  /** The writes since a mark. */
+  async since(mark: LogMark): Promise<readonly AuditedWrite[]> {
+    const writes: AuditedWrite[] = [];
+    for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
+      const { verb, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
+      const { resource = '', subresource, namespace = '', name = '' } = objectRef;
+      const place = subresource === undefined ? resource : `${resource}/${subresource}`;
+      const code = responseStatus?.code ?? 0;
+      const kind = `${verb} ${place}${code >= 200 && code < 300 ? '' : ` ${code}`}`;
+      writes.push({ kind, namespace, name });
+    }
+    return writes;
+  }
+
+  /** Waits until the operator writes no more. One that never stops is not waited for longer than two minutes. */
+  async settled(signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + settleLimitMs;
+    for (let before = await this.mark(); performance.now() < deadline; ) {
+      await delay(settlePeriodMs, undefined, { signal });
+      const after = await this.mark();
+      if (after === before) return;
+      before = after;
+    }
+  }
+}
+
+/** Writes by kind. */
+export function countByKind(writes: readonly AuditedWrite[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { kind } of writes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}

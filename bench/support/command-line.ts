@@ -1,0 +1,48 @@
+/** What the programs of this folder have in common: flags, Ctrl-C, and the facts of the machine. */
+import { availableParallelism, cpus } from 'node:os';
+
+/** The value of a flag. Throws a sentence. */
+export function wholeNumber(flag: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${flag} ${text}: must be a whole number from 1`);
+  return value;
+}
+
+/** What figures have to be read with. */
+export function machine(): { model: string; processors: number; node: string; date: string } {
+  const model = cpus()[0]?.model.trim() ?? 'unknown';
+  return { model, processors: availableParallelism(), node: process.version, date: new Date().toISOString() };
+}
+
+/** For JSON, which knows no maps. */
+export function plainMaps(_key: string, value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
+/** Does the work until a signal of the system aborts the one that it gets; that is no error. */
+export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // The second time somebody is out of patience; the programs die with this process.
+      if (interrupt.signal.aborted) process.exit(130);
+      interrupt.abort(new Error(`stopped by ${signal}`));
+      process.stderr.write('\ninterrupted; everything is being stopped\n');
+    });
+  }
+  try {
+    await work(interrupt.signal);
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.exitCode = 130;
+  }
+}
+
+/** Runs the program; what it throws is printed as a sentence. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  await main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? `\n${error.message}` : String(error)}\n`);
+    process.exitCode = 1;
+  });
+}

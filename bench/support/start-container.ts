@@ -1,0 +1,40 @@
+/** Starts the operator as in its container. */
+import { OperatorProcess } from '../../test/support/operator-process.ts';
+import type { ContainerCommand } from './container-command.ts';
+
+const readyMs = 180_000;
+
+/** How the operator is started. */
+export interface StartOptions {
+  readonly container: ContainerCommand;
+  /** With the operator's own rights. */
+  readonly kubeconfigPath: string;
+  readonly signal: AbortSignal;
+  /** Flags of the operator. */
+  readonly args?: readonly string[];
+}
+
+/** Resolves when it is ready. Throws, with what it printed, when it ends before that or the signal is aborted. */
+export async function startContainer(options: StartOptions): Promise<OperatorProcess> {
+  const { container, kubeconfigPath, signal, args = [] } = options;
+  const { command, environment } = container;
+  const operator = OperatorProcess.spawn({ kubeconfigPath, command, environment, args });
+  const interrupted = Promise.withResolvers<never>();
+  const interrupt = (): void => interrupted.reject(signal.reason);
+  signal.addEventListener('abort', interrupt);
+  const ended = operator.exited.then(({ code, stderr }) => {
+    throw new Error(`the operator ended with code ${code}: ${stderr}`);
+  });
+  try {
+    await Promise.race([operator.logged('operator ready', readyMs), ended, interrupted.promise]);
+    // It is no surprise any more when it ends.
+    ended.catch(() => undefined);
+    return operator;
+  } catch (error) {
+    await operator.stop();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    interrupted.promise.catch(() => undefined);
+  }
+}
