@@ -24,7 +24,15 @@ const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['type pino', 'type undici'],
   },
   controllers: {
-    areas: ['api', 'domain', 'kube', 'registry', 'type runtime', 'type observability/metrics.ts'],
+    areas: [
+      'api',
+      'domain',
+      'kube',
+      'registry',
+      'runtime/bounded-map.ts',
+      'type runtime',
+      'type observability/metrics.ts',
+    ],
     packages: ['type pino'],
   },
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },

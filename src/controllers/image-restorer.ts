@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { BackoffPolicy } from '../domain/backoff.ts';
 import type { ObjectKey } from '../kube/store.ts';
 import { WorkQueue, type WorkResult } from '../kube/work-queue.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ImageToRestore, Importer } from './importer.ts';
 
@@ -38,7 +39,7 @@ export class ImageRestorer {
   readonly #queue: WorkQueue;
   readonly #abort = new AbortController();
   /** Images that were asked for, and until when they are not asked for again (epoch milliseconds). */
-  readonly #tried = new Map<string, number>();
+  readonly #tried = new BoundedMap<string, number>(maxWaiting);
 
   constructor(options: ImageRestorerOptions) {
     this.#options = options;
@@ -81,10 +82,7 @@ export class ImageRestorer {
     const { importer, onRestored, clock } = this.#options;
     const isThere = await importer.restore(request.image, this.#abort.signal);
     this.#requests.delete(key);
-    this.#tried.delete(key);
     this.#tried.set(key, clock.now() + againMs);
-    const oldest = this.#tried.keys().next();
-    if (this.#tried.size > maxWaiting && !oldest.done) this.#tried.delete(oldest.value);
     if (isThere) onRestored(request.stream);
     return {};
   }

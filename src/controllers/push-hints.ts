@@ -17,6 +17,7 @@ import {
 } from '../domain/polling-trust.ts';
 import { type PushEvent, repositoryKey, repositoryKeys } from '../domain/push-notification.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { StreamViews } from './tag-objects.ts';
@@ -30,7 +31,7 @@ const maxRepositories = 10_000;
 /** How far announcements of each repository can be relied on. */
 export class PushTrust {
   readonly #clock: Clock;
-  readonly #repositories = new Map<string, PollingTrust>();
+  readonly #repositories = new BoundedMap<string, PollingTrust>(maxRepositories);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -47,10 +48,7 @@ export class PushTrust {
     const before = this.#repositories.get(key) ?? noPollingTrust;
     const after = this.#after(before, planned, changed, announcedMeanwhile);
     if (after === before) return;
-    this.#repositories.delete(key);
     this.#repositories.set(key, after);
-    const oldest = this.#repositories.keys().next();
-    if (this.#repositories.size > maxRepositories && !oldest.done) this.#repositories.delete(oldest.value);
   }
 
   #after(

@@ -6,6 +6,7 @@ import { configMaps, type Secret, secrets } from '../api/resources.ts';
 import { buildKeychain, type Keychain, type PullSecret, pullSecretKeys } from '../domain/pull-credentials.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** What imports of a namespace may use. */
@@ -33,7 +34,10 @@ const maxCaLength = 512 * 1024;
 export class RegistryAccesses {
   readonly #client: KubeClient;
   readonly #clock: Clock;
-  readonly #held = new Map<string, { readonly access: Promise<RegistryAccess>; readonly until: number }>();
+  readonly #held = new BoundedMap<
+    string,
+    { readonly access: Promise<RegistryAccess>; readonly until: number }
+  >(maxNamespaces);
 
   constructor(options: { client: KubeClient; clock: Clock }) {
     this.#client = options.client;
@@ -46,10 +50,7 @@ export class RegistryAccesses {
     const held = this.#held.get(namespace);
     if (held !== undefined && held.until > now && held.until - keepMs >= notBefore) return held.access;
     const access = this.#read(namespace, now, signal);
-    this.#held.delete(namespace);
     this.#held.set(namespace, { access, until: now + keepMs });
-    const oldest = this.#held.keys().next();
-    if (this.#held.size > maxNamespaces && !oldest.done) this.#held.delete(oldest.value);
     try {
       return await access;
     } catch (error) {

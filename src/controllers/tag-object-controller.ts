@@ -15,6 +15,7 @@ import { isConflict, isNotFound, isRefused, isTerminating } from '../kube/errors
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** What the controller works with. */
@@ -37,15 +38,18 @@ const maxRemembered = 20_000;
 /** What this process remembers; nothing of it has to survive. */
 interface Memory {
   /** When an object was first seen without its stream (epoch milliseconds). */
-  readonly orphanedAt: Map<ObjectKey, number>;
+  readonly orphanedAt: BoundedMap<ObjectKey, number>;
   /** Streams that could not be created: why, and until when they are not tried again (epoch milliseconds). */
-  readonly refused: Map<ObjectKey, { readonly why: string; readonly until: number }>;
+  readonly refused: BoundedMap<ObjectKey, { readonly why: string; readonly until: number }>;
 }
 
 /** The reconcile of ImageStreamTags without a stream. */
 export function tagObjectReconcile(options: TagObjectControllerOptions): Reconcile {
   const { streams, tagObjects } = options;
-  const memory: Memory = { orphanedAt: new Map(), refused: new Map() };
+  const memory: Memory = {
+    orphanedAt: new BoundedMap(maxRemembered),
+    refused: new BoundedMap(maxRemembered),
+  };
   return async (key, signal) => {
     const object = tagObjects.get(key);
     if (object === undefined || object.deleting) {
@@ -101,7 +105,7 @@ async function deleteOrphan(
   signal: AbortSignal,
 ): Promise<WorkResult> {
   const since = orphanedAt.get(key) ?? clock.now();
-  remember(orphanedAt, key, since);
+  orphanedAt.set(key, since);
   const waitMs = object.owner === undefined ? 0 : since + garbageCollectorMs - clock.now();
   if (waitMs > 0) return { requeueAfterMs: waitMs };
   const { namespace, name, resourceVersion } = object;
@@ -141,7 +145,7 @@ async function createStream(
     // It is there, or its namespace goes.
     if (isConflict(error) || isNotFound(error) || isTerminating(error)) return {};
     if (!isRefused(error)) throw error;
-    remember(refused, key, { why: error.message, until: now + refusedRetryMs });
+    refused.set(key, { why: error.message, until: now + refusedRetryMs });
     if (before?.why !== error.message) tellRefusal(options, { object, stream, why: error.message });
     return { requeueAfterMs: refusedRetryMs };
   }
@@ -157,13 +161,6 @@ function tellRefusal(
   const { namespace, name, uid } = object;
   const target = { apiVersion: `${imageGroup}/v1`, kind: 'ImageStreamTag', namespace, name, uid };
   recorder.record(target, { type: 'Warning', reason: 'StreamNotCreated', message });
-}
-
-function remember<T>(map: Map<ObjectKey, T>, key: ObjectKey, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  const oldest = map.keys().next();
-  if (map.size > maxRemembered && !oldest.done) map.delete(oldest.value);
 }
 
 /** Its name stands for no tag, so that nobody acts on it; that is written on it, once. */

@@ -1,5 +1,6 @@
 /** What the writer of ImageStreamTags remembers from one look to the next; nothing of it has to survive. All of it is bounded. */
 import type { ObjectKey } from '../kube/store.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** Objects that are remembered for each reason; the one that came first goes. */
@@ -21,14 +22,16 @@ interface PutOff {
 export class TagObjectMemory {
   readonly #clock: Clock;
   /** Until when the watch is waited for. */
-  readonly #awaited = new Map<ObjectKey, number>();
-  readonly #putOff = new Map<ObjectKey, PutOff>();
+  readonly #awaited = new BoundedMap<ObjectKey, number>(maxObjects);
+  readonly #putOff = new BoundedMap<ObjectKey, PutOff>(maxObjects);
   /** The versions in which others have written the very same. */
-  readonly #verified = new Map<ObjectKey, string>();
-  readonly #reclaims = new Map<ObjectKey, { readonly since: number; readonly count: number }>();
-  readonly #terminating = new Map<string, number>();
+  readonly #verified = new BoundedMap<ObjectKey, string>(maxObjects);
+  readonly #reclaims = new BoundedMap<ObjectKey, { readonly since: number; readonly count: number }>(
+    maxObjects,
+  );
+  readonly #terminating = new BoundedMap<string, number>(maxObjects);
   /** The streams that want the name of an object which is something else. */
-  readonly #wanted = new Map<ObjectKey, ObjectKey>();
+  readonly #wanted = new BoundedMap<ObjectKey, ObjectKey>(maxObjects);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,12 +47,12 @@ export class TagObjectMemory {
 
   /** A stream waits for the name of an object that is something else. */
   wants(key: ObjectKey, stream: ObjectKey): void {
-    keep(this.#wanted, key, stream);
+    this.#wanted.set(key, stream);
   }
 
   /** The object was written: the watch is going to bring it. */
   awaits(key: ObjectKey): void {
-    keep(this.#awaited, key, this.#clock.now() + awaitMs);
+    this.#awaited.set(key, this.#clock.now() + awaitMs);
   }
 
   /** True while what the store shows is known to be old. */
@@ -60,7 +63,7 @@ export class TagObjectMemory {
   /** Leaves an object alone for so many milliseconds. True when the reason is a new one. */
   putOff(key: ObjectKey, { hash, why }: { hash: string; why: string }, forMs: number): boolean {
     const before = this.#putOff.get(key);
-    keep(this.#putOff, key, { hash, why, until: this.#clock.now() + forMs });
+    this.#putOff.set(key, { hash, why, until: this.#clock.now() + forMs });
     return before?.why !== why;
   }
 
@@ -77,7 +80,7 @@ export class TagObjectMemory {
 
   /** What others wrote in this version is what the operator would write. */
   verified(key: ObjectKey, resourceVersion: string): void {
-    keep(this.#verified, key, resourceVersion);
+    this.#verified.set(key, resourceVersion);
   }
 
   /** True for a version that was found to be right. */
@@ -91,24 +94,17 @@ export class TagObjectMemory {
     const last = this.#reclaims.get(key);
     const { since, count } =
       last !== undefined && now - last.since < reclaimMs ? last : { since: now, count: 0 };
-    keep(this.#reclaims, key, { since, count: count + 1 });
+    this.#reclaims.set(key, { since, count: count + 1 });
     return count < maxReclaims;
   }
 
   /** The namespace is being deleted: nothing can be created in it for now. */
   terminates(namespace: string, forMs: number): void {
-    keep(this.#terminating, namespace, this.#clock.now() + forMs);
+    this.#terminating.set(namespace, this.#clock.now() + forMs);
   }
 
   /** True while nothing is to be tried in the namespace. */
   isTerminating(namespace: string): boolean {
     return (this.#terminating.get(namespace) ?? 0) > this.#clock.now();
   }
-}
-
-function keep<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  const oldest = map.keys().next();
-  if (map.size > maxObjects && !oldest.done) map.delete(oldest.value);
 }

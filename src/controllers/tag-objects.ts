@@ -8,6 +8,7 @@ import { withDeclaredTags } from '../domain/effective-stream.ts';
 import { effectiveCondition, shownAnnotations, storedContent } from '../domain/tag-object.ts';
 import { parseTagObjectName } from '../domain/tag-object-name.ts';
 import { type ObjectKey, objectKey, Store } from '../kube/store.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import { stableHash } from '../runtime/stable-hash.ts';
 
 /** Index of the store: the stream that an object belongs to by its name. */
@@ -90,7 +91,7 @@ export class StreamViews {
   readonly #streams: Store<ImageStream>;
   readonly #tagObjects: Store<KnownTagObject>;
   /** Uids of the streams whose ImageStreamTag of this key was seen to go, and is not there again. */
-  readonly #deletions = new Map<ObjectKey, string>();
+  readonly #deletions = new BoundedMap<ObjectKey, string>(maxDeletions);
   readonly #views = new WeakMap<
     ImageStream,
     { readonly declared: readonly TagReference[]; readonly view: ImageStream }
@@ -126,10 +127,7 @@ export class StreamViews {
 
   #noteDeletion(key: ObjectKey, after: KnownTagObject | undefined, before: KnownTagObject | undefined): void {
     this.#deletions.delete(key);
-    if (after !== undefined || before?.owner === undefined) return;
-    this.#deletions.set(key, before.owner);
-    const oldest = this.#deletions.keys().next();
-    if (this.#deletions.size > maxDeletions && !oldest.done) this.#deletions.delete(oldest.value);
+    if (after === undefined && before?.owner !== undefined) this.#deletions.set(key, before.owner);
   }
 
   /** The ImageStreamTag under a key. */
