@@ -13,11 +13,17 @@ export interface WorkloadKind {
 
 /** The kinds that are watched. */
 export const workloadKinds: readonly WorkloadKind[] = [
-  {
-    resource: { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
-    podSpecPath: 'spec.template.spec',
-  },
+  builtIn('apps', 'Deployment', 'spec.template.spec'),
+  builtIn('apps', 'StatefulSet', 'spec.template.spec'),
+  builtIn('apps', 'DaemonSet', 'spec.template.spec'),
+  // Jobs that run already keep their image: the template is for the next ones.
+  builtIn('batch', 'CronJob', 'spec.jobTemplate.spec.template.spec'),
 ];
+
+function builtIn(group: string, kind: string, podSpecPath: string): WorkloadKind {
+  const plural = `${kind.toLowerCase()}s`;
+  return { resource: { group, version: 'v1', kind, plural, namespaced: true }, podSpecPath };
+}
 
 /**
  * What is kept of a workload: undefined without the annotation, so that a cluster's untouched workloads cost
