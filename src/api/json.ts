@@ -38,11 +38,22 @@ export function valueAt(value: unknown, path: readonly string[]): unknown {
   return current;
 }
 
-/** JSON with the keys in order, so that equal values have equal texts; members that are undefined or null are left out. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => {
-    if (!isJsonObject(member)) return member;
-    const present = Object.keys(member).filter((key) => member[key] !== undefined && member[key] !== null);
-    return Object.fromEntries(present.sort().map((key) => [key, member[key]]));
-  });
+/** Deeper than anything that is compared; what lies below counts as the same. */
+const maxDepth = 100;
+
+/**
+ * JSON with the keys in order, so that equal values have equal texts; members that are undefined or null are left out. Never
+ * throws, however deep the value is: of what is deeper than a hundred levels nothing is shown.
+ */
+export function canonicalJson(value: unknown, depth = 0): string {
+  if (depth > maxDepth) return 'null';
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value) ?? 'null';
+  const members: string[] = [];
+  for (const key of Object.keys(value).sort()) {
+    const member = value[key];
+    if (member === undefined || member === null) continue;
+    members.push(`${JSON.stringify(key)}:${canonicalJson(member, depth + 1)}`);
+  }
+  return `{${members.join(',')}}`;
 }

@@ -7,7 +7,7 @@ import { textOf, valueAt } from '../api/json.ts';
 import { type KubeObject, type Resource, resourcePath } from '../api/resources.ts';
 import { type BackoffPolicy, backoffMs, spread } from '../domain/backoff.ts';
 import { BodyTooLargeError } from '../runtime/bounded-body.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import { type Clock, nextTurn, sleep } from '../runtime/clock.ts';
 import type { KubeClient, ListPage } from './client.ts';
 import { isGone, KubeApiError } from './errors.ts';
 import { objectKey, type Store } from './store.ts';
@@ -90,14 +90,18 @@ export class Reflector<T extends KubeObject, S> {
   async #list(signal: AbortSignal): Promise<void> {
     const { store, onEvent } = this.#options;
     const seen = new Set<string>();
-    let next: string | undefined;
-    let resourceVersion: string;
-    do {
-      const page = await this.#page(next, signal);
+    let page = await this.#page(undefined, signal);
+    for (;;) {
+      const { continue: next = '' } = page.metadata;
+      // The server makes the next page while this one is put into the store.
+      const following = next === '' ? undefined : this.#page(next, signal);
+      following?.catch(() => undefined);
+      if (following !== undefined) await nextTurn();
       for (const object of page.items) seen.add(this.#put(object));
-      next = page.metadata.continue;
-      resourceVersion = page.metadata.resourceVersion;
-    } while (next !== undefined && next !== '');
+      if (following === undefined) break;
+      page = await following;
+    }
+    const { resourceVersion } = page.metadata;
     for (const key of store.keys()) if (!seen.has(key)) store.delete(key);
     this.#resourceVersion = resourceVersion;
     onEvent?.('list');

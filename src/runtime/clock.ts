@@ -20,6 +20,13 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves when what was begun before had its turn: requests are on their way, answers are read. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Resolves after `delayMs`, or at once (without an error) when the signal is aborted. */
 export async function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
