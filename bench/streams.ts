@@ -61,13 +61,13 @@ async function main(): Promise<void> {
     const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
     const { model, processors, node } = machine();
     progress.line(`${processors} processors (${model}), Node ${node}, ${container.flags.join(' ')}`);
-    const results = await runStreams(world, { ...options, streams, audit, container, operator });
-    for (const rows of [startRows(results), sweepRows(results), changeRows(results), costRows(results)])
-      progress.table(rows);
-    if (options.json !== undefined) {
+    await runStreams(world, { ...options, streams, audit, container, operator }, async (results) => {
+      for (const rows of [startRows(results), sweepRows(results), changeRows(results), costRows(results)])
+        progress.table(rows);
+      if (options.json === undefined) return;
       const all = { machine: machine(), ...results };
       await writeFile(options.json, `${JSON.stringify(all, plainMaps, 2)}\n`);
-    }
+    });
   });
 }
 

@@ -61,8 +61,12 @@ interface Parts extends StreamsOptions {
   readonly operator: OperatorCredentials;
 }
 
-/** Runs all of it. */
-export async function runStreams(world: World, parts: Parts): Promise<StreamsResults> {
+/** Runs all of it and tells the figures; only then, if that is wanted, everything stays until Ctrl-C. */
+export async function runStreams(
+  world: World,
+  parts: Parts,
+  tell: (results: StreamsResults) => Promise<void>,
+): Promise<void> {
   const { progress, signal } = world;
   const { streams } = parts;
   const costs = await makeState(world, parts);
@@ -74,8 +78,8 @@ export async function runStreams(world: World, parts: Parts): Promise<StreamsRes
     );
     const apiServerAtEnd = await progress.step('measure the API server once more', () => apiMemory(world));
     const shape = { streams: streams.length, tags: streams[0]?.tags.length ?? 0 };
+    await tell({ shape, costs, starts, sweep, changes, rssAfterChanges, apiServerAtEnd });
     if (parts.hold) await hold(world, parts, operator);
-    return { shape, costs, starts, sweep, changes, rssAfterChanges, apiServerAtEnd };
   } finally {
     await operator.stop();
   }
