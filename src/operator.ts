@@ -1,6 +1,5 @@
 /** Puts the parts together: the only place that constructs them, starts them in order and stops them in reverse. */
 import type { Logger } from 'pino';
-import { lastAppliedKey } from './api/annotations.ts';
 import type { ImageStream } from './api/generated/image-stream.ts';
 import { imageStreams, imageStreamTags, type KubeObject, type Resource } from './api/resources.ts';
 import type { KnownTagObject } from './api/tag-object.ts';
@@ -17,6 +16,7 @@ import { ImageSweeper } from './controllers/image-sweeper.ts';
 import { indexByRepository, PushTrust, takeHints } from './controllers/push-hints.ts';
 import { Sharing } from './controllers/sharing.ts';
 import { dependentsOf, indexBySource, StreamSources } from './controllers/stream-sources.ts';
+import { createStreamStore, keepStream } from './controllers/stream-store.ts';
 import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
 import { TagObjectWriter } from './controllers/tag-object-writer.ts';
 import { createTagObjectStore, keepTagObject, StreamViews } from './controllers/tag-objects.ts';
@@ -130,7 +130,7 @@ function createStores(): Stores {
     const store = indexByStream(new Store<TriggeredWorkload>((workload) => workload.resourceVersion));
     return [kind.resource.kind, { kind, store }] as const;
   });
-  const streams = new Store<ImageStream>((stream) => stream.metadata.resourceVersion ?? '');
+  const streams = createStreamStore();
   const tagObjects = createTagObjectStore();
   indexByRepository({ streams, tagObjects });
   indexBySource({ streams, tagObjects });
@@ -269,12 +269,4 @@ function createReflectors(
       reflect(kind.resource, store, (object) => keepTriggered(kind, object)),
     ),
   ];
-}
-
-/** A stream without what only the API server and kubectl need: it is half of the object. */
-function keepStream(stream: ImageStream): ImageStream {
-  const { managedFields: _, annotations, ...metadata } = stream.metadata;
-  if (annotations === undefined) return { ...stream, metadata };
-  const { [lastAppliedKey]: _applied, ...kept } = annotations;
-  return { ...stream, metadata: { ...metadata, annotations: kept } };
 }

@@ -17,7 +17,7 @@ interface AreaRules {
 const rules: Readonly<Record<string, AreaRules>> = {
   api: { areas: [], packages: [] },
   domain: { areas: ['api'], packages: [] },
-  runtime: { areas: [], packages: ['node:crypto'] },
+  runtime: { areas: [], packages: ['node:crypto', 'node:zlib'] },
   registry: { areas: ['api', 'domain', 'runtime'], packages: ['node:crypto'] },
   kube: {
     areas: ['api', 'domain/backoff.ts', 'runtime', 'type observability/metrics.ts'],
@@ -30,6 +30,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
       'kube',
       'registry',
       'runtime/bounded-map.ts',
+      'runtime/codec.ts',
       'type runtime',
       'type observability/metrics.ts',
     ],

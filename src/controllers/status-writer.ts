@@ -2,7 +2,6 @@
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
-import type { KnownTagObject } from '../api/tag-object.ts';
 import type { ImportOutcomes } from '../domain/import-outcome.ts';
 import { foldOutcomes } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
@@ -14,7 +13,7 @@ import type { EventRecorder } from '../kube/event-recorder.ts';
 import { objectKey } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { tellRefusal, tellTransitions } from './stream-events.ts';
-import { type StreamViews, sameItems } from './tag-objects.ts';
+import type { StreamViews } from './tag-objects.ts';
 
 /** What the writer works with. */
 export interface StatusWriterOptions {
@@ -31,21 +30,14 @@ const maxWriteAttempts = 5;
 /** Versions that are remembered as outdated: those of the last few writes. */
 const maxOutdated = 20;
 
-/** A stream and its ImageStreamTags, as they were at a time. */
-export interface StreamState {
-  readonly view: ImageStream;
-  readonly objects: readonly KnownTagObject[];
-}
+/** Which versions of a stream and its ImageStreamTags there are: the same text as long as nothing changes. */
+export type StreamState = string;
 
 /** The present state of a stream. */
 export function stateOf(views: StreamViews, stream: ImageStream): StreamState {
-  return { view: views.of(stream), objects: views.objectsOf(stream) };
-}
-
-/** True when nothing about a stream has changed since a state. */
-export function isState(state: StreamState | undefined, views: StreamViews, stream: ImageStream): boolean {
-  if (state === undefined || state.view !== views.of(stream)) return false;
-  return sameItems(state.objects, views.objectsOf(stream));
+  const { uid, resourceVersion } = stream.metadata;
+  const objects = views.objectsOf(stream).map(({ name, resourceVersion: version }) => `${name}@${version}`);
+  return [`${uid}@${resourceVersion}`, ...objects].join();
 }
 
 /** What this process remembers of the writes of a stream; nothing of it has to survive. */

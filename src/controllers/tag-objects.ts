@@ -9,6 +9,7 @@ import { effectiveCondition, shownAnnotations, storedContent } from '../domain/t
 import { parseTagObjectName } from '../domain/tag-object-name.ts';
 import { type ObjectKey, objectKey, Store } from '../kube/store.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
+import { jsonCodec } from '../runtime/codec.ts';
 import { stableHash } from '../runtime/stable-hash.ts';
 
 /** Index of the store: the stream that an object belongs to by its name. */
@@ -21,7 +22,7 @@ const ownFields = ['image', 'conditions', 'generation', 'updated', 'lookupPolicy
 
 /** A store for ImageStreamTags that can tell which ones belong to a stream. */
 export function createTagObjectStore(): Store<KnownTagObject> {
-  const store = new Store<KnownTagObject>(({ resourceVersion }) => resourceVersion);
+  const store = new Store<KnownTagObject>(({ resourceVersion }) => resourceVersion, { codec: jsonCodec() });
   store.addIndex(byStream, ({ namespace, of }) =>
     of === undefined ? [] : [objectKey(namespace, of.stream)],
   );
@@ -92,10 +93,7 @@ export class StreamViews {
   readonly #tagObjects: Store<KnownTagObject>;
   /** Uids of the streams whose ImageStreamTag of this key was seen to go, and is not there again. */
   readonly #deletions = new BoundedMap<ObjectKey, string>(maxDeletions);
-  readonly #views = new WeakMap<
-    ImageStream,
-    { readonly declared: readonly TagReference[]; readonly view: ImageStream }
-  >();
+  readonly #views = new WeakMap<ImageStream, { readonly declared: string; readonly view: ImageStream }>();
 
   constructor(stores: { streams: Store<ImageStream>; tagObjects: Store<KnownTagObject> }) {
     this.#streams = stores.streams;
@@ -116,11 +114,15 @@ export class StreamViews {
 
   /** A stream that is at hand, with all of its tags; the same object as long as nothing changes. */
   of(stream: ImageStream): ImageStream {
-    const declared = this.objectsOf(stream).flatMap((object) => object.declared ?? []);
-    if (declared.length === 0) return stream;
+    const objects = this.objectsOf(stream).filter((object) => object.declared !== undefined);
+    if (objects.length === 0) return stream;
+    const declared = objects.map(({ name, resourceVersion }) => `${name}@${resourceVersion}`).join();
     const known = this.#views.get(stream);
-    if (known !== undefined && sameItems(known.declared, declared)) return known.view;
-    const view = withDeclaredTags(stream, declared);
+    if (known?.declared === declared) return known.view;
+    const view = withDeclaredTags(
+      stream,
+      objects.flatMap((object) => object.declared ?? []),
+    );
     this.#views.set(stream, { declared, view });
     return view;
   }
@@ -145,9 +147,4 @@ export class StreamViews {
     const keys = this.#tagObjects.keysByIndex(byStream, key);
     return [...keys].flatMap((objectKeyOf) => this.#tagObjects.get(objectKeyOf) ?? []);
   }
-}
-
-/** True when two lists hold the very same objects. */
-export function sameItems(left: readonly unknown[], right: readonly unknown[]): boolean {
-  return left.length === right.length && left.every((item, i) => item === right[i]);
 }

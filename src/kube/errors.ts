@@ -62,6 +62,11 @@ export function isTooLarge(error: unknown): error is KubeApiError {
   );
 }
 
+/** The request itself is not one that this server takes. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof KubeApiError && (error.status === 400 || error.status === 422);
+}
+
 /** The watch position or list continuation is too old: list again. */
 export function isGone(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 410;

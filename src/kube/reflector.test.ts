@@ -42,10 +42,30 @@ const fastClock: Clock = {
   setTimer: (delayMs, callback) => systemClock.setTimer(delayMs / 100, callback),
 };
 
+const isStreamingList = (query: URLSearchParams): boolean => query.has('sendInitialEvents');
+
+/** The pauses that a reflector makes; the limit on the silence of a watch is none. */
+const pauses = (clock: FakeClock): readonly number[] => clock.pending.filter((ms) => ms < 100_000);
+
+/** An API server as they were before streaming lists. */
 async function setUp(answers: readonly Answer[], clock: Clock = fastClock) {
+  return setUpStreaming(answers, { clock, hasStreamingLists: false });
+}
+
+async function setUpStreaming(
+  answers: readonly Answer[],
+  { clock = fastClock, hasStreamingLists = true }: { clock?: Clock; hasStreamingLists?: boolean } = {},
+) {
+  const asked: string[] = [];
   const server = await HttpListener.start((request: IncomingMessage, response) => {
-    const answer = answers[Math.min(server.requests.length, answers.length) - 1];
-    answer?.(response, new URL(request.url ?? '', 'http://x').searchParams);
+    const query = new URL(request.url ?? '', 'http://x').searchParams;
+    if (!hasStreamingLists && isStreamingList(query)) {
+      response.writeHead(422).end(JSON.stringify({ code: 422, reason: 'Invalid', message: 'forbidden' }));
+      return;
+    }
+    asked.push(request.url ?? '');
+    const answer = answers[Math.min(asked.length, answers.length) - 1];
+    answer?.(response, query);
   });
   const kubeconfig = await writeKubeconfig(server.url);
   const transport = KubeTransport.load({ kubeconfig: kubeconfig.path, userAgent: 'test' });
@@ -67,20 +87,20 @@ async function setUp(answers: readonly Answer[], clock: Clock = fastClock) {
     await server[Symbol.asyncDispose]();
     await kubeconfig[Symbol.asyncDispose]();
   });
-  return { server, store, heard, reflector, stop };
+  return { server, asked, store, heard, reflector, stop };
 }
 
 describe('a list', () => {
   it('is read page by page and followed by a watch from where it ended', async () => {
-    const { server, heard, reflector } = await setUp([
+    const { asked, heard, reflector } = await setUp([
       (response) => response.end(list('10', [thing('x', '1')], 'more')),
       (response) => response.end(list('11', [thing('y', '2')])),
       hang,
     ]);
     await reflector.synced;
-    await eventually(() => server.requests.length === 3, { what: 'the watch' });
+    await eventually(() => asked.length === 3, { what: 'the watch' });
     expect(heard).toEqual(['a/x=1', 'a/y=2']);
-    expect(server.paths.map((path) => path.replace(/timeoutSeconds=\d+/, 'timeoutSeconds='))).toEqual([
+    expect(asked.map((path) => path.replace(/timeoutSeconds=\d+/, 'timeoutSeconds='))).toEqual([
       '/apis/test/v1/things?limit=500',
       '/apis/test/v1/things?limit=500&continue=more',
       '/apis/test/v1/things?watch=true&allowWatchBookmarks=true&resourceVersion=11&timeoutSeconds=',
@@ -103,7 +123,7 @@ describe('a list', () => {
 
   it('waits as long as a busy server asks', async () => {
     const clock = new FakeClock();
-    const { server, reflector } = await setUp(
+    const { asked, reflector } = await setUp(
       [
         (response) => response.writeHead(429, { 'retry-after': '3' }).end('{}'),
         (response) => response.end(list('1', [])),
@@ -111,9 +131,9 @@ describe('a list', () => {
       ],
       clock,
     );
-    await eventually(() => clock.pending.length > 0, { what: 'the wait' });
-    expect(clock.pending).toEqual([3_000]);
-    expect(server.requests).toHaveLength(1);
+    await eventually(() => pauses(clock).length > 0, { what: 'the wait' });
+    expect(pauses(clock)).toEqual([3_000]);
+    expect(asked).toHaveLength(1);
     await clock.advance(3_000);
     await reflector.synced;
   });
@@ -146,7 +166,7 @@ describe('a watch', () => {
     },
     { name: 'sends nonsense', end: (response: ServerResponse) => response.end('nonsense\n') },
   ])('that $name is taken up where it stopped, without a new list', async ({ end }) => {
-    const { server, heard } = await setUp([
+    const { asked, heard } = await setUp([
       (response) => response.end(list('10', [])),
       (response) => {
         response.write(
@@ -158,7 +178,7 @@ describe('a watch', () => {
     ]);
     await eventually(() => heard.includes('a/y=20'), { what: 'the event of the second watch' });
     expect(heard).toEqual(['a/x=11', 'a/y=20']);
-    expect(server.paths[2]).toContain('resourceVersion=19');
+    expect(asked[2]).toContain('resourceVersion=19');
   });
 
   it.each([
@@ -182,23 +202,23 @@ describe('a watch', () => {
   );
 
   it('that stays silent is given up and taken up again', async () => {
-    const { server } = await setUp([(response) => response.end(list('10', [])), hang]);
-    await eventually(() => server.requests.length >= 3, { what: 'the second watch' });
-    expect(server.paths[2]).toContain('resourceVersion=10');
+    const { asked } = await setUp([(response) => response.end(list('10', [])), hang]);
+    await eventually(() => asked.length >= 3, { what: 'the second watch' });
+    expect(asked[2]).toContain('resourceVersion=10');
   });
 
   it('that the server closes at once is asked for ever more rarely', async () => {
     const clock = new FakeClock();
-    const { server } = await setUp(
+    const { asked } = await setUp(
       [(response) => response.end(list('10', [])), (response) => response.end()],
       clock,
     );
     const waits: number[] = [];
     for (let i = 0; i < 4; i++) {
-      await eventually(() => clock.pending.length === 1 && server.requests.length === i + 2, {
+      await eventually(() => pauses(clock).length === 1 && asked.length === i + 2, {
         what: `wait ${i}`,
       });
-      const [wait = 0] = clock.pending;
+      const [wait = 0] = pauses(clock);
       waits.push(wait);
       await clock.advance(wait);
     }
@@ -207,9 +227,90 @@ describe('a watch', () => {
 });
 
 it('asks for nothing more after its end', async () => {
-  const { server, reflector, stop } = await setUp([(response) => response.end(list('10', [])), hang]);
+  const { asked, reflector, stop } = await setUp([(response) => response.end(list('10', [])), hang]);
   await reflector.synced;
-  await eventually(() => server.requests.length === 2, { what: 'the watch' });
+  await eventually(() => asked.length === 2, { what: 'the watch' });
   await stop();
-  expect(server.requests).toHaveLength(2);
+  expect(asked).toHaveLength(2);
+});
+
+describe('a watch that begins with a list', () => {
+  const end = event('BOOKMARK', {
+    metadata: { resourceVersion: '20', annotations: { 'k8s.io/initial-events-end': 'true' } },
+  });
+
+  it('is in the store when it ends, and goes on as a watch', async () => {
+    let go: (() => void) | undefined;
+    const { asked, heard, reflector } = await setUpStreaming([
+      (response) => {
+        response.write(event('ADDED', thing('x', '3')) + event('ADDED', thing('y', '2')));
+        response.write(event('BOOKMARK', { metadata: { resourceVersion: '19' } }));
+        go = () => response.write(end + event('MODIFIED', thing('x', '21')));
+      },
+    ]);
+    await eventually(() => heard.length === 2, { what: 'the objects' });
+    expect(reflector.hasSynced).toBe(false);
+    go?.();
+    await eventually(() => heard.length === 3, { what: 'the change' });
+    expect(reflector.hasSynced).toBe(true);
+    expect(heard).toEqual(['a/x=3', 'a/y=2', 'a/x=21']);
+    expect(asked.map((path) => path.replace(/timeoutSeconds=\d+/, 'timeoutSeconds='))).toEqual([
+      '/apis/test/v1/things?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=',
+    ]);
+  });
+
+  it('is begun anew when it breaks off, and what is not there any more goes only at its end', async () => {
+    const { asked, heard, reflector } = await setUpStreaming([
+      (response) => response.end(event('ADDED', thing('x', '3')) + event('ADDED', thing('y', '2'))),
+      (response) => response.write(event('ADDED', thing('y', '2')) + end),
+    ]);
+    await reflector.synced;
+    expect(heard).toEqual(['a/x=3', 'a/y=2', 'a/x=gone']);
+    expect(asked.map((path) => path.includes('sendInitialEvents'))).toEqual([true, true]);
+  });
+
+  it('takes what happens while it is read', async () => {
+    const { heard, reflector } = await setUpStreaming([
+      (response) =>
+        response.write(
+          event('ADDED', thing('x', '3')) +
+            event('DELETED', thing('x', '4')) +
+            event('MODIFIED', thing('z', '5')) +
+            end,
+        ),
+    ]);
+    await reflector.synced;
+    expect(heard).toEqual(['a/x=3', 'a/x=gone', 'a/z=5']);
+  });
+
+  it('is taken up as a plain watch where it stopped', async () => {
+    const { asked, heard } = await setUpStreaming([
+      (response) => response.end(event('ADDED', thing('x', '3')) + end),
+      (response) => response.write(event('ADDED', thing('y', '21'))),
+    ]);
+    await eventually(() => heard.length === 2, { what: 'the event of the second watch' });
+    expect(asked[1]).toContain('resourceVersion=20');
+    expect(asked[1]).not.toContain('sendInitialEvents');
+  });
+
+  it('follows a watch that is too old', async () => {
+    const { asked, heard } = await setUpStreaming([
+      (response) => response.end(event('ADDED', thing('x', '3')) + end),
+      (response) => response.writeHead(410).end('{}'),
+      (response) => response.write(event('ADDED', thing('y', '30')) + end),
+    ]);
+    await eventually(() => heard.includes('a/x=gone'), { what: 'the deletion' });
+    expect(asked.map((path) => path.includes('sendInitialEvents'))).toEqual([true, false, true]);
+  });
+
+  it('is asked for ever more rarely when the server ends it within its list', async () => {
+    const clock = new FakeClock();
+    const { asked } = await setUpStreaming([(response) => response.end()], { clock });
+    for (let i = 0; i < 4; i++) {
+      await eventually(() => pauses(clock).length === 1 && asked.length === i + 1, { what: `wait ${i}` });
+      const [wait = 0] = pauses(clock);
+      expect(wait).toBeGreaterThanOrEqual(500 * 2 ** i);
+      await clock.advance(wait);
+    }
+  });
 });

@@ -1,6 +1,9 @@
 /**
  * Keeps a {@link Store} equal to a collection of the API server: list, then watch, for as long as the
  * process lives. It never gives up, never spins and loses no event (ADR 0003: the library's informer does).
+ *
+ * The list is the beginning of the watch where the API server offers that ("streaming lists", Kubernetes 1.34 and later): it
+ * comes out of the server's cache, object by object. Others are asked for pages.
  */
 import type { Logger } from 'pino';
 import { textOf, valueAt } from '../api/json.ts';
@@ -9,7 +12,7 @@ import { type BackoffPolicy, backoffMs, spread } from '../domain/backoff.ts';
 import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import { type Clock, nextTurn, sleep } from '../runtime/clock.ts';
 import type { KubeClient, ListPage } from './client.ts';
-import { isGone, KubeApiError } from './errors.ts';
+import { isGone, isInvalid, KubeApiError } from './errors.ts';
 import { objectKey, type Store } from './store.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
@@ -35,6 +38,10 @@ const silentWatchMs = 150_000;
 /** The server ends a watch after about this time, spread over kinds by the hash of the path. */
 const watchSeconds = 300;
 const backoff: BackoffPolicy = { baseMs: 500, maxMs: 10_000 };
+/** Asks a watch to begin with all objects that there are (Kubernetes API concepts, "Streaming lists"). */
+const streamingList = { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' };
+/** On the bookmark that ends them. */
+const listEndMark = 'k8s.io/initial-events-end';
 
 /** Lists and watches one collection until its signal is aborted. */
 export class Reflector<T extends KubeObject, S> {
@@ -43,6 +50,8 @@ export class Reflector<T extends KubeObject, S> {
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
   #resourceVersion: string | undefined;
+  /** False once the API server has said that it has none. */
+  #hasStreamingLists = true;
   #pageSize: number;
 
   constructor(options: ReflectorOptions<T, S>) {
@@ -69,11 +78,13 @@ export class Reflector<T extends KubeObject, S> {
       let watchedSince = Number.POSITIVE_INFINITY;
       let retryAfterMs = 0;
       try {
-        if (this.#resourceVersion === undefined) await this.#list(signal);
-        watchedSince = clock.now();
-        await this.#watch(signal);
+        if (this.#resourceVersion === undefined && !this.#hasStreamingLists) await this.#list(signal);
+        await this.#watch(signal, () => {
+          watchedSince = clock.now();
+        });
       } catch (error) {
         if (signal.aborted) return;
+        if (this.#refusesToStream(error)) continue;
         onEvent?.('failure');
         if (isGone(error)) this.#resourceVersion = undefined;
         if (error instanceof KubeApiError) retryAfterMs = error.retryAfterMs ?? 0;
@@ -87,8 +98,15 @@ export class Reflector<T extends KubeObject, S> {
     }
   }
 
+  /** True, once, when the server does not know a watch that begins with a list. */
+  #refusesToStream(error: unknown): boolean {
+    if (!this.#hasStreamingLists || this.#resourceVersion !== undefined || !isInvalid(error)) return false;
+    this.#hasStreamingLists = false;
+    this.#options.log.info({ path: this.#path }, 'the API server has no streaming lists: reading pages');
+    return true;
+  }
+
   async #list(signal: AbortSignal): Promise<void> {
-    const { store, onEvent } = this.#options;
     const seen = new Set<string>();
     let page = await this.#page(undefined, signal);
     for (;;) {
@@ -101,7 +119,12 @@ export class Reflector<T extends KubeObject, S> {
       if (following === undefined) break;
       page = await following;
     }
-    const { resourceVersion } = page.metadata;
+    this.#listed(seen, page.metadata.resourceVersion);
+  }
+
+  /** All objects of a list were put into the store: those that are not among them are gone. */
+  #listed(seen: ReadonlySet<string>, resourceVersion: string | undefined): void {
+    const { store, onEvent } = this.#options;
     for (const key of store.keys()) if (!seen.has(key)) store.delete(key);
     this.#resourceVersion = resourceVersion;
     onEvent?.('list');
@@ -122,7 +145,8 @@ export class Reflector<T extends KubeObject, S> {
     }
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
+  /** Watches until the server or the signal ends it; `onWatching` hears when there is nothing left to list. */
+  async #watch(signal: AbortSignal, onWatching: () => void): Promise<void> {
     const { client, clock, onEvent } = this.#options;
     const silence = new AbortController();
     const giveUp = (): void =>
@@ -133,29 +157,58 @@ export class Reflector<T extends KubeObject, S> {
       cancel = clock.setTimer(silentWatchMs, giveUp);
     };
     try {
+      const from = this.#resourceVersion;
       const query = {
         watch: 'true',
         allowWatchBookmarks: 'true',
-        resourceVersion: this.#resourceVersion ?? '',
+        ...(from === undefined ? streamingList : { resourceVersion: from }),
         timeoutSeconds: String(Math.round(watchSeconds * (1 + spread(this.#path)))),
       };
       const response = await client.watch(this.#path, query, AbortSignal.any([signal, silence.signal]));
       onEvent?.('watch');
-      for await (const event of watchEvents(response.body, heard)) this.#apply(event);
+      const events = watchEvents(response.body, heard);
+      if (from === undefined) await this.#takeList(events);
+      onWatching();
+      for await (const event of events) this.#apply(event);
     } finally {
       cancel();
     }
   }
 
-  #apply(event: WatchEvent): void {
-    if (event.type === 'ERROR') throw statusError(this.#path, event.object);
-    const object = event.object as T;
-    if (event.type === 'DELETED') {
-      this.#options.store.delete(objectKey(object.metadata.namespace, object.metadata.name ?? ''));
-    } else if (event.type !== 'BOOKMARK') {
-      this.#put(object);
+  /** Reads the objects at the beginning of a watch, up to the bookmark that ends them. Throws when it does not come. */
+  async #takeList(events: AsyncGenerator<WatchEvent>): Promise<void> {
+    const seen = new Set<string>();
+    for (let next = await events.next(); !next.done; next = await events.next()) {
+      const { type } = next.value;
+      const object = this.#objectOf(next.value);
+      if (type === 'DELETED') {
+        seen.delete(this.#remove(object));
+      } else if (type !== 'BOOKMARK') {
+        seen.add(this.#put(object));
+      } else if (object.metadata.annotations?.[listEndMark] === 'true') {
+        this.#listed(seen, object.metadata.resourceVersion);
+        return;
+      }
     }
+    throw new Error('the watch ended within its list');
+  }
+
+  #apply(event: WatchEvent): void {
+    const object = this.#objectOf(event);
+    if (event.type === 'DELETED') this.#remove(object);
+    else if (event.type !== 'BOOKMARK') this.#put(object);
     this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
+  }
+
+  #objectOf(event: WatchEvent): T {
+    if (event.type === 'ERROR') throw statusError(this.#path, event.object);
+    return event.object as T;
+  }
+
+  #remove({ metadata: { namespace, name = '' } }: T): string {
+    const key = objectKey(namespace, name);
+    this.#options.store.delete(key);
+    return key;
   }
 
   #put(object: T): string {

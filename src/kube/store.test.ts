@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest';
-import { objectKey, Store, splitKey } from './store.ts';
+import { compressedCodec, jsonCodec } from '../runtime/codec.ts';
+import { objectKey, Store, type StoreOptions, splitKey } from './store.ts';
 
 interface Thing {
   readonly version: string;
   readonly color: string;
 }
 
-function setUp() {
-  const store = new Store<Thing>(({ version }) => version);
+function setUp(options: StoreOptions<Thing> = {}) {
+  const store = new Store<Thing>(({ version }) => version, options);
   store.addIndex('color', ({ color }) => [color]);
   const heard: string[] = [];
   store.onChange((key, after, before) =>
@@ -17,8 +18,14 @@ function setUp() {
   return { store, heard, colored };
 }
 
-it('tells of each change once: new, newer, gone', () => {
-  const { store, heard } = setUp();
+const ways = [
+  { held: 'as objects' },
+  { held: 'as JSON', codec: jsonCodec<Thing>() },
+  { held: 'compressed', codec: compressedCodec<Thing>('{"version":"","color":""}') },
+];
+
+it.each(ways)('tells of each change once: new, newer, gone, held $held', ({ held: _, ...options }) => {
+  const { store, heard } = setUp(options);
   store.put('a/x', { version: '1', color: 'red' });
   store.put('a/x', { version: '1', color: 'red' });
   store.put('a/x', { version: '2', color: 'red' });
@@ -28,8 +35,21 @@ it('tells of each change once: new, newer, gone', () => {
   expect(store.size).toBe(0);
 });
 
-it('files objects under their present values', () => {
-  const { store, colored } = setUp();
+it.each(ways)('gives what was put last, held $held', ({ held: _, ...options }) => {
+  const { store } = setUp(options);
+  const keys = Array.from({ length: 100 }, (_, i) => `a/${i}`);
+  for (const key of keys) store.put(key, { version: '1', color: key });
+  for (const key of keys) store.put(key, { version: '2', color: `new ${key}` });
+  store.delete('a/7');
+  expect([...store.keys()]).toEqual(keys.filter((key) => key !== 'a/7'));
+  expect(store.size).toBe(99);
+  for (const key of store.keys()) expect(store.get(key)).toEqual({ version: '2', color: `new ${key}` });
+  expect(store.get('a/7')).toBeUndefined();
+  expect(store.get('a/99')).toBe(store.get('a/99'));
+});
+
+it.each(ways)('files objects under their present values, held $held', ({ held: _, ...options }) => {
+  const { store, colored } = setUp(options);
   store.put('a/x', { version: '1', color: 'red' });
   store.put('a/y', { version: '1', color: 'red' });
   expect(colored('red')).toEqual(['a/x', 'a/y']);
@@ -45,4 +65,12 @@ it.each([
 ])('$key is a key', ({ namespace, name, key }) => {
   expect(objectKey(namespace, name)).toBe(key);
   expect(splitKey(key)).toEqual({ namespace, name });
+});
+
+it.each(ways)('gives back any text, held $held', ({ codec }) => {
+  const store = new Store<Thing>(({ version }) => version, codec === undefined ? {} : { codec });
+  const color = `${'ä€😀\u0000"\\ '.repeat(5_000)}red`;
+  store.put('a/x', { version: '1', color });
+  for (let i = 0; i < 100; i++) store.put(`a/${i}`, { version: '1', color: '' });
+  expect(store.get('a/x')).toEqual({ version: '1', color });
 });

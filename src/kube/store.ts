@@ -1,4 +1,6 @@
 /** What the operator knows of a collection: objects by key, with listeners and named indexes. Filled by a reflector. */
+import { BoundedMap } from '../runtime/bounded-map.ts';
+import type { Codec } from '../runtime/codec.ts';
 
 /** Namespace and name, joined by a slash; a cluster-scoped object has just its name. */
 export type ObjectKey = string;
@@ -21,16 +23,32 @@ export type StoreListener<T> = (key: ObjectKey, after: T | undefined, before: T 
 /** The values under which an index files an object. */
 export type IndexFunction<T> = (object: T) => Iterable<string>;
 
+/** Options of {@link Store}. */
+export interface StoreOptions<T> {
+  /**
+   * Holds the objects as text, which takes a fraction of the memory, and reads them anew for whoever asks: then two answers
+   * may be two objects, so versions have to be compared and not identities. Without it they are held as they are.
+   */
+  readonly codec?: Codec<T>;
+}
+
+/** Objects read from their text last, which are asked for again in the same moment. */
+const maxRead = 32;
+
 /** Objects in memory. Readers must not change what they get. */
 export class Store<T> {
   readonly #versionOf: (object: T) => string;
-  readonly #objects = new Map<ObjectKey, T>();
+  readonly #objects: Pick<Map<ObjectKey, T>, 'get' | 'keys' | 'size'> & {
+    set(key: ObjectKey, object: T): void;
+    delete(key: ObjectKey): void;
+  };
   readonly #listeners: StoreListener<T>[] = [];
   readonly #indexes = new Map<string, { of: IndexFunction<T>; keys: Map<string, Set<ObjectKey>> }>();
 
   /** `versionOf` tells an object's resourceVersion: the same one put again, as after a new list, is no change. */
-  constructor(versionOf: (object: T) => string) {
+  constructor(versionOf: (object: T) => string, { codec }: StoreOptions<T> = {}) {
     this.#versionOf = versionOf;
+    this.#objects = codec === undefined ? new Map<ObjectKey, T>() : new TextMap<T>(codec);
   }
 
   /** Number of objects. */
@@ -98,5 +116,44 @@ export class Store<T> {
 
   #notify(key: ObjectKey, after: T | undefined, before: T | undefined): void {
     for (const listener of this.#listeners) listener(key, after, before);
+  }
+}
+
+/** A map of objects that are held as text. */
+class TextMap<T> {
+  readonly #codec: Codec<T>;
+  readonly #texts = new Map<ObjectKey, string>();
+  readonly #read = new BoundedMap<ObjectKey, T>(maxRead);
+
+  constructor(codec: Codec<T>) {
+    this.#codec = codec;
+  }
+
+  get size(): number {
+    return this.#texts.size;
+  }
+
+  keys(): MapIterator<ObjectKey> {
+    return this.#texts.keys();
+  }
+
+  get(key: ObjectKey): T | undefined {
+    const known = this.#read.get(key);
+    if (known !== undefined) return known;
+    const text = this.#texts.get(key);
+    if (text === undefined) return undefined;
+    const object = this.#codec.decode(text);
+    this.#read.set(key, object);
+    return object;
+  }
+
+  set(key: ObjectKey, object: T): void {
+    this.#texts.set(key, this.#codec.encode(object));
+    this.#read.set(key, object);
+  }
+
+  delete(key: ObjectKey): void {
+    this.#texts.delete(key);
+    this.#read.delete(key);
   }
 }

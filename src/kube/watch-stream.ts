@@ -19,21 +19,28 @@ export async function* watchEvents(
   body: AsyncIterable<Uint8Array>,
   onBytes: () => void,
 ): AsyncGenerator<WatchEvent> {
-  let pending: Uint8Array[] = [];
+  let pending: Buffer[] = [];
   let pendingBytes = 0;
-  for await (const chunk of body) {
+  for await (const part of body) {
     onBytes();
-    let rest = chunk;
-    for (let end = rest.indexOf(newline); end >= 0; end = rest.indexOf(newline)) {
-      const line = Buffer.concat([...pending, rest.subarray(0, end)]).toString();
+    const chunk = Buffer.from(part.buffer, part.byteOffset, part.length);
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      const line = textOf(pending, chunk, start, end);
       pending = [];
       pendingBytes = 0;
-      rest = rest.subarray(end + 1);
+      start = end + 1;
       if (line !== '') yield JSON.parse(line) as WatchEvent;
     }
-    if (rest.length === 0) continue;
-    pending.push(rest);
-    pendingBytes += rest.length;
+    if (start === chunk.length) continue;
+    pending.push(chunk.subarray(start));
+    pendingBytes += chunk.length - start;
     if (pendingBytes > maxLineBytes) throw new Error(`a watch event is longer than ${maxLineBytes} bytes`);
   }
+}
+
+/** Most lines lie within a chunk, and are read without a copy. */
+function textOf(pending: readonly Buffer[], chunk: Buffer, start: number, end: number): string {
+  if (pending.length === 0) return chunk.toString('utf8', start, end);
+  return Buffer.concat([...pending, chunk.subarray(start, end)]).toString();
 }
