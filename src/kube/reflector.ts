@@ -72,7 +72,7 @@ export class Reflector<T extends KubeObject, S> {
 
   /** Runs until the signal is aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log, onEvent } = this.#options;
+    const { clock } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       let watchedSince = Number.POSITIVE_INFINITY;
@@ -85,10 +85,7 @@ export class Reflector<T extends KubeObject, S> {
       } catch (error) {
         if (signal.aborted) return;
         if (this.#refusesToStream(error)) continue;
-        onEvent?.('failure');
-        if (isGone(error)) this.#resourceVersion = undefined;
-        if (error instanceof KubeApiError) retryAfterMs = error.retryAfterMs ?? 0;
-        log.warn({ err: error, path: this.#path }, 'list and watch interrupted');
+        retryAfterMs = this.#failed(error);
       }
       if (signal.aborted) return;
       // Only a watch that lived for a while shows that all is well; a list that takes long to fail does not.
@@ -96,6 +93,15 @@ export class Reflector<T extends KubeObject, S> {
       const pause = failures === 0 ? 0 : backoffMs(backoff, failures, this.#path);
       if (failures > 0 || retryAfterMs > 0) await sleep(clock, Math.max(pause, retryAfterMs), signal);
     }
+  }
+
+  /** The time in milliseconds for which the server wants to be left alone. */
+  #failed(error: unknown): number {
+    const { log, onEvent } = this.#options;
+    onEvent?.('failure');
+    if (isGone(error)) this.#resourceVersion = undefined;
+    log.warn({ err: error, path: this.#path }, 'list and watch interrupted');
+    return error instanceof KubeApiError ? (error.retryAfterMs ?? 0) : 0;
   }
 
   /** True, once, when the server does not know a watch that begins with a list. */
@@ -205,7 +211,7 @@ export class Reflector<T extends KubeObject, S> {
     return event.object as T;
   }
 
-  #remove({ metadata: { namespace, name = '' } }: T): string {
+  #remove({ metadata: { namespace, name } }: T): string {
     const key = objectKey(namespace, name);
     this.#options.store.delete(key);
     return key;

@@ -19,12 +19,12 @@ function setUp(options: StoreOptions<Thing> = {}) {
 }
 
 const ways = [
-  { held: 'as objects' },
-  { held: 'as JSON', codec: jsonCodec<Thing>() },
-  { held: 'compressed', codec: compressedCodec<Thing>('{"version":"","color":""}') },
+  { held: 'as objects', options: {} },
+  { held: 'as JSON', options: { codec: jsonCodec<Thing>() } },
+  { held: 'compressed', options: { codec: compressedCodec<Thing>('{"version":"","color":""}') } },
 ];
 
-it.each(ways)('tells of each change once: new, newer, gone, held $held', ({ held: _, ...options }) => {
+it.each(ways)('tells of each change once: new, newer, gone, held $held', ({ options }) => {
   const { store, heard } = setUp(options);
   store.put('a/x', { version: '1', color: 'red' });
   store.put('a/x', { version: '1', color: 'red' });
@@ -35,7 +35,7 @@ it.each(ways)('tells of each change once: new, newer, gone, held $held', ({ held
   expect(store.size).toBe(0);
 });
 
-it.each(ways)('gives what was put last, held $held', ({ held: _, ...options }) => {
+it.each(ways)('gives what was put last, held $held', ({ options }) => {
   const { store } = setUp(options);
   const keys = Array.from({ length: 100 }, (_, i) => `a/${i}`);
   for (const key of keys) store.put(key, { version: '1', color: key });
@@ -48,7 +48,7 @@ it.each(ways)('gives what was put last, held $held', ({ held: _, ...options }) =
   expect(store.get('a/99')).toBe(store.get('a/99'));
 });
 
-it.each(ways)('files objects under their present values, held $held', ({ held: _, ...options }) => {
+it.each(ways)('files objects under their present values, held $held', ({ options }) => {
   const { store, colored } = setUp(options);
   store.put('a/x', { version: '1', color: 'red' });
   store.put('a/y', { version: '1', color: 'red' });
@@ -67,8 +67,8 @@ it.each([
   expect(splitKey(key)).toEqual({ namespace, name });
 });
 
-it.each(ways)('gives back any text, held $held', ({ codec }) => {
-  const store = new Store<Thing>(({ version }) => version, codec === undefined ? {} : { codec });
+it.each(ways)('gives back any text, held $held', ({ options }) => {
+  const store = new Store<Thing>(({ version }) => version, options);
   const color = `${'ä€😀\u0000"\\ '.repeat(5_000)}red`;
   store.put('a/x', { version: '1', color });
   for (let i = 0; i < 100; i++) store.put(`a/${i}`, { version: '1', color: '' });

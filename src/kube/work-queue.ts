@@ -1,7 +1,7 @@
 /**
  * Keys to work on, in the manner of client-go's workqueue (no package on npm does this: ADR 0003): a key waits
  * at most once, is never worked on twice at the same time, waits longer after each failure, and the number of
- * workers is bounded.
+ * workers is bounded. Groups of keys take turns: a thousand keys of one do not keep the one key of another waiting.
  */
 import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -21,13 +21,16 @@ export interface WorkQueueOptions {
   readonly onFailure: (key: string, error: unknown, failures: number) => void;
   readonly backoff: BackoffPolicy;
   readonly clock: Clock;
+  /** The group of a key; all are of one when not given. */
+  readonly groupOf?: ((key: string) => string) | undefined;
 }
 
 /** A set of keys that wants to be empty. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  /** In the order in which they came: a Set keeps it. */
-  readonly #ready = new Set<string>();
+  /** By group, which take turns in this order; the keys of one in the order in which they came. */
+  readonly #ready = new Map<string, Set<string>>();
+  #depth = 0;
   readonly #running = new Set<string>();
   /** Keys that came while they were being worked on. */
   readonly #again = new Set<string>();
@@ -42,7 +45,7 @@ export class WorkQueue {
 
   /** Keys that wait for a worker now; delayed ones do not count. */
   get depth(): number {
-    return this.#ready.size;
+    return this.#depth;
   }
 
   /** Keys that are being worked on. */
@@ -62,7 +65,7 @@ export class WorkQueue {
     if (this.#state === 'draining') return;
     this.#cancelTimer(key);
     if (this.#running.has(key)) this.#again.add(key);
-    else this.#ready.add(key);
+    else this.#enter(key);
     this.#dispatch();
   }
 
@@ -83,6 +86,7 @@ export class WorkQueue {
     for (const { cancel } of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#ready.clear();
+    this.#depth = 0;
     this.#again.clear();
     if (this.#running.size === 0) return Promise.resolve();
     this.#idle ??= Promise.withResolvers<void>();
@@ -91,12 +95,35 @@ export class WorkQueue {
 
   #dispatch(): void {
     if (this.#state !== 'running') return;
-    for (const key of this.#ready) {
-      if (this.#running.size >= this.#options.concurrency) return;
-      this.#ready.delete(key);
+    while (this.#running.size < this.#options.concurrency) {
+      const key = this.#next();
+      if (key === undefined) return;
       this.#running.add(key);
       void this.#run(key);
     }
+  }
+
+  #enter(key: string): void {
+    const group = this.#options.groupOf?.(key) ?? '';
+    const keys = this.#ready.get(group);
+    if (keys?.has(key) === true) return;
+    this.#depth++;
+    if (keys === undefined) this.#ready.set(group, new Set([key]));
+    else keys.add(key);
+  }
+
+  /** The first key of the group whose turn it is; that group then comes last. */
+  #next(): string | undefined {
+    for (const [group, keys] of this.#ready) {
+      this.#ready.delete(group);
+      for (const key of keys) {
+        keys.delete(key);
+        this.#depth--;
+        if (keys.size > 0) this.#ready.set(group, keys);
+        return key;
+      }
+    }
+    return undefined;
   }
 
   async #run(key: string): Promise<void> {
