@@ -20,7 +20,12 @@ import { createStreamStore, keepStream } from './controllers/stream-store.ts';
 import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
 import { TagObjectWriter } from './controllers/tag-object-writer.ts';
 import { createTagObjectStore, keepTagObject, StreamViews } from './controllers/tag-objects.ts';
-import { indexByStream, triggerReconcile, watchTriggers } from './controllers/trigger-controller.ts';
+import {
+  indexByStream,
+  namespaceOfTrigger,
+  triggerReconcile,
+  watchTriggers,
+} from './controllers/trigger-controller.ts';
 import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
 import type { PushEvent } from './domain/push-notification.ts';
 import { KubeClient } from './kube/client.ts';
@@ -183,6 +188,7 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     ...common,
     name: 'trigger',
     concurrency: config.triggerConcurrency,
+    groupOf: namespaceOfTrigger,
     reconcile: triggerReconcile(triggerOptions),
   });
   tagObjects.onChange((key) => {

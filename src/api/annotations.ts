@@ -3,6 +3,15 @@
 /** On workloads: which image stream tag feeds which container (the reference's key and JSON). */
 export const triggersAnnotation = 'image.openshift.io/triggers';
 
+/** On a workload: what a move of a tag does to it, `digest` (when it is missing), `annotate` or `report`. */
+export const modeAnnotation = 'imagestream-operator/mode';
+
+/** On a workload or an ImageStream: no image moves while it is there; a time as its value is its end. */
+export const holdAnnotation = 'imagestream-operator/hold';
+
+/** On the pod template of a workload with the mode `annotate`: the images of its triggers by container, as JSON. */
+export const imagesAnnotation = 'imagestream-operator/images';
+
 /** On an ImageStream: any new value asks for all its tags to be imported again. */
 export const importRequestedAnnotation = 'imagestream-operator/import-requested';
 

@@ -21,6 +21,11 @@ export interface TriggeredWorkload {
   readonly triggers: string;
   /** Dotted path of the pod spec in the object, for example `spec.template.spec`. */
   readonly podSpecPath: string;
+  /** The texts of its other annotations that the operator reads. */
+  readonly mode: string | undefined;
+  readonly hold: string | undefined;
+  /** What the pod template says about the images of its triggers. */
+  readonly templateImages: string | undefined;
   readonly containers: readonly ContainerImage[];
   readonly initContainers: readonly ContainerImage[];
 }

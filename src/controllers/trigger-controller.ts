@@ -1,28 +1,38 @@
 /** Sets the images of triggered workloads to what their tags stand for: one patch per workload, none when nothing changes. */
-import type { Logger } from 'pino';
+import { holdAnnotation } from '../api/annotations.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
-import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
+import { type Hold, holdAt } from '../domain/hold.ts';
+import { afterPeace } from '../domain/image-contest.ts';
 import { earliest } from '../domain/import-plan.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
 import { resolvePullSpec } from '../domain/tag-resolution.ts';
-import { type ImageMove, planTriggers, type ResolveTag, triggerSources } from '../domain/trigger-plan.ts';
-import type { KubeClient } from '../kube/client.ts';
+import type { StreamTag } from '../domain/trigger-annotation.ts';
+import {
+  type ImageMove,
+  planTriggers,
+  type ResolveTag,
+  type TriggerPlan,
+  triggerSources,
+} from '../domain/trigger-plan.ts';
 import type { Reconcile } from '../kube/controller.ts';
-import { isNotFound, isRefused } from '../kube/errors.ts';
-import type { EventRecorder } from '../kube/event-recorder.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
-import type { Metrics } from '../observability/metrics.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
-import { imagesPatch, type WorkloadKind } from './workloads.ts';
+import {
+  type BlockedReason,
+  type MoveOptions,
+  type MoveTarget,
+  makeMoves,
+  place,
+  type WorkloadMemory,
+} from './trigger-moves.ts';
+import type { WorkloadKind } from './workloads.ts';
 
 /** What the controller works with. */
-export interface TriggerControllerOptions {
-  readonly client: KubeClient;
+export interface TriggerControllerOptions extends MoveOptions {
   readonly streams: Store<ImageStream>;
   readonly tagObjects: Store<KnownTagObject>;
   readonly views: StreamViews;
@@ -34,28 +44,13 @@ export interface TriggerControllerOptions {
     string,
     { readonly kind: WorkloadKind; readonly store: Store<TriggeredWorkload> }
   >;
-  readonly recorder: EventRecorder;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: Metrics;
 }
 
 /** Index of a workload store: `<namespace>/<stream>` of each trigger's source. */
 const byStream = 'by stream';
 
-/** Pauses before an image is put back that somebody else keeps changing; a quiet time of the longest one forgets it. */
-const contest: BackoffPolicy = { baseMs: 1_000, maxMs: 300_000 };
-
-/** What this process remembers of a workload; nothing of it has to survive. */
-interface WorkloadMemory {
-  readonly uid: string;
-  /** The annotation whose sources were asked for last. */
-  asked: string;
-  /** What was told, so that it is told once and not at every look. */
-  told: string;
-  /** The images that were set last, when, and how often in a row they had to be put back. */
-  set: { readonly images: string; readonly at: number; readonly rounds: number } | undefined;
-}
+/** Time until it is told that a tag has no image. */
+const waitingMs = 30_000;
 
 /** A store for triggered workloads that can tell which ones follow a stream. */
 export function indexByStream(store: Store<TriggeredWorkload>): Store<TriggeredWorkload> {
@@ -87,10 +82,16 @@ export function watchTriggers(
   });
 }
 
+/** The namespace of a key `<kind>/<namespace>/<name>`: they are served by turns. */
+export function namespaceOfTrigger(key: string): string {
+  return key.split('/', 2)[1] ?? '';
+}
+
 /** The reconcile of triggered workloads. */
 export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
-  const { workloads } = options;
+  const { workloads, metrics } = options;
   const memories = new Map<string, WorkloadMemory>();
+  metrics.observeBlocked(() => [...memories.values()].flatMap(({ blocked }) => blocked ?? []));
 
   return async (key, signal) => {
     const slash = key.indexOf('/');
@@ -101,16 +102,94 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
       return {};
     }
     const known = memories.get(key);
-    const memory =
-      known?.uid === workload.uid ? known : { uid: workload.uid, asked: '', told: '', set: undefined };
+    const memory = known?.uid === workload.uid ? known : newMemory(workload.uid);
     memories.set(key, memory);
-    const { resolve, recheckAfterMs } = await gatherSources(options, workload, memory, signal);
-    const plan = planTriggers(workload, resolve);
-    tellProblems(options, workload, memory, plan.problems);
-    if (plan.moves.length === 0) return { requeueAfterMs: recheckAfterMs };
-    const result = await move(options, { kind: entry.kind, workload, memory }, plan.moves, signal);
-    return { requeueAfterMs: earliest(result.requeueAfterMs, recheckAfterMs) };
+    return lookAt(options, { kind: entry.kind, workload, memory }, signal);
   };
+}
+
+function newMemory(uid: string): WorkloadMemory {
+  return {
+    uid,
+    asked: '',
+    told: '',
+    refusal: '',
+    waiting: undefined,
+    reported: '',
+    contest: undefined,
+    blocked: undefined,
+  };
+}
+
+/** Plans a workload and carries out what is not held. */
+async function lookAt(
+  options: TriggerControllerOptions,
+  target: MoveTarget,
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const { workload, memory } = target;
+  const now = options.clock.now();
+  const { resolve, recheckAfterMs } = await gatherSources(options, workload, memory, signal);
+  const plan = planTriggers(workload, resolve);
+  tellProblems(options, workload, memory, plan.problems);
+  const holds = plan.moves.map((move) => holdOf(options, workload, move, now));
+  const moves = plan.moves.filter((_, i) => holds[i] === undefined);
+  memory.blocked = blockedReason(plan, moves.length < plan.moves.length);
+  if (plan.moves.length === 0) memory.contest = afterPeace(memory.contest, now);
+  const ends = holds.map((hold) => (hold?.until === undefined ? undefined : hold.until - now));
+  const tellAfterMs = tellWaiting(options, target, plan.waiting, now);
+  const lookAgain = ends.reduce(earliest, earliest(recheckAfterMs, tellAfterMs));
+  if (moves.length === 0) return { requeueAfterMs: lookAgain };
+  const { requeueAfterMs } = await makeMoves(options, target, { mode: plan.mode, moves }, signal);
+  return { requeueAfterMs: earliest(requeueAfterMs, lookAgain) };
+}
+
+/**
+ * Tells of tags without an image when it has been so for a while: whoever creates a workload and its stream at the same time
+ * has nothing to hear. Returns in how many milliseconds that is; undefined when there is nothing more to tell.
+ */
+function tellWaiting(
+  { recorder }: TriggerControllerOptions,
+  { workload, memory }: MoveTarget,
+  waiting: readonly StreamTag[],
+  now: number,
+): number | undefined {
+  const tags = [...new Set(waiting.map(({ namespace, stream, tag }) => `${namespace}/${stream}:${tag}`))];
+  const text = tags.join(', ');
+  if (memory.waiting?.tags !== text)
+    memory.waiting = text === '' ? undefined : { tags: text, since: now, told: false };
+  if (memory.waiting === undefined || memory.waiting.told) return undefined;
+  const restMs = memory.waiting.since + waitingMs - now;
+  if (restMs > 0) return restMs;
+  memory.waiting.told = true;
+  const foreign = waiting.some(({ namespace }) => namespace !== workload.namespace);
+  const message = `waits for an image of ${text.slice(0, 512)}: the tag is not there or has no image yet${foreign ? sharingHint(workload) : ''}`;
+  recorder.record(workload, { type: 'Warning', reason: 'WaitingForImage', message });
+  return undefined;
+}
+
+/** What is not shared reads like what is not there. */
+function sharingHint({ namespace }: TriggeredWorkload): string {
+  return `, or its stream is not shared: system:serviceaccounts:${namespace} must be allowed to get imagestreams/layers of it`;
+}
+
+/** Somebody wants calm for the workload, or for all that follow the stream. */
+function holdOf(
+  { views }: TriggerControllerOptions,
+  workload: TriggeredWorkload,
+  { source }: ImageMove,
+  now: number,
+): Hold | undefined {
+  const stream = views.get(objectKey(source.namespace, source.stream));
+  return (
+    holdAt(workload.hold, now) ?? holdAt(stream?.metadata.annotations?.[holdAnnotation] ?? undefined, now)
+  );
+}
+
+function blockedReason({ problems, waiting }: TriggerPlan, isHeld: boolean): BlockedReason | undefined {
+  if (problems.length > 0) return 'invalid';
+  if (isHeld) return 'held';
+  return waiting.length > 0 ? 'waiting' : undefined;
 }
 
 /**
@@ -155,76 +234,14 @@ function tellProblems(
   recorder.record(workload, { type: 'Warning', reason: 'InvalidTrigger', message });
 }
 
-interface MoveTarget {
-  readonly kind: WorkloadKind;
-  readonly workload: TriggeredWorkload;
-  readonly memory: WorkloadMemory;
-}
-
-/** Patches the images, unless they were set to the same ones just now and somebody changed them: then after a pause. */
-async function move(
-  options: TriggerControllerOptions,
-  { kind, workload, memory }: MoveTarget,
-  moves: readonly ImageMove[],
-  signal: AbortSignal,
-): Promise<WorkResult> {
-  const now = options.clock.now();
-  const images = new Map(moves.map(({ list, container, to }) => [`${list}/${container}`, to]));
-  const wanted = JSON.stringify([...images]);
-  const last = memory.set?.images === wanted && now - memory.set.at < contest.maxMs ? memory.set : undefined;
-  const pauseMs = last === undefined ? 0 : last.at + backoffMs(contest, last.rounds, workload.uid) - now;
-  // The first time it is put back at once, as a person's edit is.
-  if (last !== undefined && last.rounds > 1 && pauseMs > 0) return { requeueAfterMs: pauseMs };
-  try {
-    const document = imagesPatch(workload, images);
-    await options.client.patch(kind.resource, workload, { type: 'strategic', document }, signal);
-  } catch (error) {
-    if (isNotFound(error)) return {};
-    if (isRefused(error)) tellRefusal(options, workload, memory, error);
-    throw error;
-  }
-  memory.set = { images: wanted, at: now, rounds: (last?.rounds ?? 0) + 1 };
-  for (const made of moves) tellMove(options, workload, made);
-  return {};
-}
-
-function tellMove(
-  { recorder, log, metrics }: TriggerControllerOptions,
-  workload: TriggeredWorkload,
-  { container, from, to, source: { stream, tag } }: ImageMove,
-): void {
-  const source = `${stream}:${tag}`;
-  log.info({ ...place(workload), container, from, to, source }, 'image set');
-  metrics.moves.inc({ kind: workload.kind });
-  const was = from.trim() === '' ? '' : `, it was ${from}`;
-  const message = `container ${container} now runs ${source}: ${to}${was}`;
-  recorder.record(workload, { type: 'Normal', reason: 'ImageUpdated', message });
-}
-
-/** An admission rule or the schema says no: the owner of the workload has to know. */
-function tellRefusal(
-  { recorder }: TriggerControllerOptions,
-  workload: TriggeredWorkload,
-  memory: WorkloadMemory,
-  error: Error,
-): void {
-  const message = `the images of its triggers were not accepted: ${error.message}`;
-  if (message === memory.told) return;
-  memory.told = message;
-  recorder.record(workload, { type: 'Warning', reason: 'ImageUpdateRefused', message });
-}
-
-function place({ kind, namespace, name }: TriggeredWorkload): { kind: string; object: string } {
-  return { kind, object: objectKey(namespace, name) };
-}
-
-/** Per tag what its pull spec depends on: the part of a stream that triggers are about. */
+/** What the images of a stream's followers depend on: whether it is held, and per tag what its pull spec is made of. */
 function imagesOf(stream: ImageStream | undefined): readonly (readonly (string | undefined)[])[] {
   const policies = new Map(
     (stream?.spec?.tags ?? []).map(({ name, referencePolicy }) => [name, referencePolicy?.type]),
   );
-  return (stream?.status?.tags ?? []).map(({ tag, items }) => {
+  const tags = (stream?.status?.tags ?? []).map(({ tag, items }) => {
     const [newest] = items ?? [];
     return [tag, newest?.dockerImageReference, newest?.image, policies.get(tag)];
   });
+  return [[stream?.metadata.annotations?.[holdAnnotation]], ...tags];
 }

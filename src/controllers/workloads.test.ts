@@ -1,13 +1,18 @@
 import { expect, it } from 'vitest';
 import { workloadOf } from '../../test/support/builders.ts';
-import { triggersAnnotation } from '../api/annotations.ts';
+import { holdAnnotation, imagesAnnotation, modeAnnotation, triggersAnnotation } from '../api/annotations.ts';
 import type { KubeObject } from '../api/resources.ts';
-import { imagesPatch, keepTriggered, workloadKinds } from './workloads.ts';
+import type { ImageMove } from '../domain/trigger-plan.ts';
+import { keepTriggered, movesPatch, workloadKinds } from './workloads.ts';
 
 const [deployments] = workloadKinds;
 
-function deployment(metadata: object, podSpec: unknown = {}): KubeObject & { spec: unknown } {
-  const template = { spec: podSpec };
+function deployment(
+  metadata: object,
+  podSpec: unknown = {},
+  templateMetadata: unknown = {},
+): KubeObject & { spec: unknown } {
+  const template = { metadata: templateMetadata, spec: podSpec };
   return { metadata: { namespace: 'apps', name: 'web', ...metadata }, spec: { template } };
 }
 
@@ -37,6 +42,9 @@ it('keeps the annotation and the images of the others, whatever their shape', ()
     resourceVersion: '3',
     triggers: '[]',
     podSpecPath: 'spec.template.spec',
+    mode: undefined,
+    hold: undefined,
+    templateImages: undefined,
     containers: [
       { name: 'web', image: 'a' },
       { name: 'side', image: '' },
@@ -46,14 +54,28 @@ it('keeps the annotation and the images of the others, whatever their shape', ()
   });
 });
 
+it('keeps what else the annotations say, on the workload and on its template', () => {
+  if (deployments === undefined) throw new Error('there is no kind');
+  const annotations = { [triggersAnnotation]: '[]', [modeAnnotation]: 'annotate', [holdAnnotation]: '' };
+  const template = { annotations: { [imagesAnnotation]: '{}' } };
+  expect(keepTriggered(deployments, deployment({ annotations }, {}, template))).toMatchObject({
+    mode: 'annotate',
+    hold: '',
+    templateImages: '{}',
+  });
+});
+
+const source = { namespace: 'apps', stream: 'web', tag: '1' };
+const moves: readonly ImageMove[] = [
+  { list: 'containers', container: 'web', from: ' ', to: 'r/app@sha256:1', source },
+  { list: 'initContainers', container: 'setup', from: ' ', to: 'r/app@sha256:1', source },
+  { list: 'containers', container: 'side', from: ' ', to: 'r/side@sha256:2', source },
+];
+const metadata = { uid: 'u2', resourceVersion: '9' };
+
 it('patches the images that move and nothing else, guarded', () => {
-  const images = new Map([
-    ['containers/web', 'r/app@sha256:1'],
-    ['initContainers/setup', 'r/app@sha256:1'],
-    ['containers/side', 'r/side@sha256:2'],
-  ]);
-  expect(imagesPatch(workloadOf([]), images)).toEqual({
-    metadata: { uid: 'u2', resourceVersion: '9' },
+  expect(movesPatch(workloadOf([]), { mode: 'digest', moves })).toEqual({
+    metadata,
     spec: {
       template: {
         spec: {
@@ -66,4 +88,23 @@ it('patches the images that move and nothing else, guarded', () => {
       },
     },
   });
+});
+
+it.each([
+  { podSpecPath: 'spec.template.spec', wrap: (template: object) => ({ template }) },
+  {
+    podSpecPath: 'spec.jobTemplate.spec.template.spec',
+    wrap: (template: object) => ({ jobTemplate: { spec: { template } } }),
+  },
+])('patches an annotation of the template beside $podSpecPath', ({ podSpecPath, wrap }) => {
+  const workload = workloadOf([], { podSpecPath, templateImages: '{"web":"old","other":"stays"}' });
+  const text = '{"other":"stays","setup":"r/app@sha256:1","side":"r/side@sha256:2","web":"r/app@sha256:1"}';
+  expect(movesPatch(workload, { mode: 'annotate', moves })).toEqual({
+    metadata,
+    spec: wrap({ metadata: { annotations: { [imagesAnnotation]: text } } }),
+  });
+});
+
+it('writes nothing where moves are only reported', () => {
+  expect(movesPatch(workloadOf([]), { mode: 'report', moves })).toBeUndefined();
 });

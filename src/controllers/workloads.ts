@@ -1,8 +1,9 @@
 /** The kinds of workloads that triggers serve: where their pod spec is and what the operator keeps of an object. */
-import { triggersAnnotation } from '../api/annotations.ts';
+import { holdAnnotation, imagesAnnotation, modeAnnotation, triggersAnnotation } from '../api/annotations.ts';
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resources.ts';
 import type { ContainerImage, ContainerList, TriggeredWorkload } from '../api/workload.ts';
+import { type ImageMove, type TriggerMode, templateImagesWith } from '../domain/trigger-plan.ts';
 
 /** A kind of workload. */
 export interface WorkloadKind {
@@ -46,26 +47,46 @@ export function keepTriggered(
     resourceVersion: resourceVersion ?? '',
     triggers,
     podSpecPath,
+    mode: annotations?.[modeAnnotation],
+    hold: annotations?.[holdAnnotation],
+    templateImages: textOf(valueAt(object, [...templateAnnotations(podSpecPath), imagesAnnotation])),
     containers: containersOf(podSpec, 'containers'),
     initContainers: containersOf(podSpec, 'initContainers'),
   };
 }
 
-/**
- * The patch that sets images and nothing else, by `list/name` of their containers. With uid and resourceVersion in it the
- * API server refuses it when the object is another one by now, so that a container which went meanwhile is not re-created.
- */
-export function imagesPatch(workload: TriggeredWorkload, images: ReadonlyMap<string, string>): JsonObject {
-  const podSpec: Record<string, ContainerImage[]> = {};
-  for (const [place, image] of images) {
-    const [list = '', name = ''] = place.split('/');
-    podSpec[list] = [...(podSpec[list] ?? []), { name, image }];
+/** The patch that moves images and nothing else; undefined for a mode that writes nothing. */
+export function movesPatch(
+  workload: TriggeredWorkload,
+  { mode, moves }: { readonly mode: TriggerMode; readonly moves: readonly ImageMove[] },
+): JsonObject | undefined {
+  if (mode === 'report') return undefined;
+  if (mode === 'annotate') {
+    const images = templateImagesWith(workload.templateImages, moves);
+    return guarded(workload, [...templateAnnotations(workload.podSpecPath), imagesAnnotation], images);
   }
-  const nested = workload.podSpecPath
-    .split('.')
-    .reduceRight<JsonObject>((inner, name) => ({ [name]: inner }), podSpec);
-  const { uid, resourceVersion } = workload;
-  return { metadata: { uid, resourceVersion }, ...nested };
+  const podSpec: Record<string, ContainerImage[]> = {};
+  for (const { list, container, to } of moves)
+    podSpec[list] = [...(podSpec[list] ?? []), { name: container, image: to }];
+  return guarded(workload, workload.podSpecPath.split('.'), podSpec);
+}
+
+/**
+ * A patch of one field. With uid and resourceVersion in it the API server refuses it when the object is another one by now, so
+ * that a container which went meanwhile is not re-created.
+ */
+function guarded(
+  { uid, resourceVersion }: TriggeredWorkload,
+  path: readonly string[],
+  value: unknown,
+): JsonObject {
+  const nested = path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+  return { metadata: { uid, resourceVersion }, ...(nested as JsonObject) };
+}
+
+/** The path of the annotations beside a pod spec. */
+function templateAnnotations(podSpecPath: string): readonly string[] {
+  return [...podSpecPath.split('.').slice(0, -1), 'metadata', 'annotations'];
 }
 
 function containersOf(podSpec: unknown, list: ContainerList): readonly ContainerImage[] {

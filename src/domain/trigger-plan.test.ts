@@ -61,7 +61,7 @@ describe('moves', () => {
       workloadOf([trigger('containers[0]')], { containers: [{ name: 'web', image }] }),
       resolve,
     );
-    expect(plan).toEqual({ moves: [], problems: [] });
+    expect(plan).toEqual({ mode: 'digest', moves: [], problems: [], waiting: [] });
   });
 });
 
@@ -74,6 +74,49 @@ it('names a container that does not exist and lets the other triggers act', () =
     'no such container: spec.template.spec.containers[?(@.name=="gone")].image',
   ]);
   expect(plan.moves).toHaveLength(1);
+});
+
+it('says which tags have no image', () => {
+  const next = { ...from, name: 'web:next' };
+  const { moves, waiting } = planTriggers(
+    workloadOf([trigger('containers[0]', { from: next }), trigger('initContainers[0]')], {
+      initContainers: [{ name: 'init', image: ' ' }],
+    }),
+    resolve,
+  );
+  expect(moves.map(({ container }) => container)).toEqual(['init']);
+  expect(waiting).toEqual([{ namespace: 'apps', stream: 'web', tag: 'next' }]);
+});
+
+describe('the mode', () => {
+  const plan = (more: object) => planTriggers(workloadOf([trigger('containers[0]')], more), resolve);
+
+  it.each([undefined, 'digest', 'annotate', 'report'])('%s moves what is due', (mode) => {
+    const { moves, problems, ...rest } = plan({ mode });
+    expect(rest.mode).toBe(mode ?? 'digest');
+    expect(problems).toEqual([]);
+    expect(moves.map(({ to }) => to)).toEqual([image]);
+  });
+
+  it.each(['', 'Digest', 'anotate'])('"%s" is a problem, and nothing moves', (mode) => {
+    const { moves, problems } = plan({ mode });
+    expect(moves).toEqual([]);
+    expect(problems).toEqual([
+      `imagestream-operator/mode must be digest, annotate or report, not "${mode}": no image moves`,
+    ]);
+  });
+
+  it.each([
+    { name: 'nothing yet', templateImages: undefined, from: '' },
+    { name: 'another image', templateImages: '{"web":"old"}', from: 'old' },
+    { name: 'nonsense', templateImages: '[{"web"', from: '' },
+    { name: 'no text', templateImages: '{"web":7}', from: '' },
+    { name: 'the image', templateImages: JSON.stringify({ web: image }), from: undefined },
+  ])('annotate looks at the template, not at the image: $name', ({ templateImages, from: before }) => {
+    const containers = [{ name: 'web', image }];
+    const { moves } = plan({ mode: 'annotate', templateImages, containers });
+    expect(moves.map((move) => move.from)).toEqual(before === undefined ? [] : [before]);
+  });
 });
 
 it('lists the sources of all triggers, paused ones too', () => {

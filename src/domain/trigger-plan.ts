@@ -1,4 +1,6 @@
 /** What a workload's triggers ask for: which images move, what stands in the way. Pure. */
+import { modeAnnotation } from '../api/annotations.ts';
+import { parseJsonObject } from '../api/json.ts';
 import type { ContainerImage, ContainerList, TriggeredWorkload } from '../api/workload.ts';
 import {
   type ContainerSelector,
@@ -16,10 +18,19 @@ export interface ImageMove {
   readonly source: StreamTag;
 }
 
+/**
+ * What a move does: sets the container's image; sets an annotation of the pod template, which rolls out as well and leaves the
+ * image to others; or is just told.
+ */
+export type TriggerMode = 'digest' | 'annotate' | 'report';
+
 /** All moves of one workload, to be written at once, and sentences about triggers that cannot act. */
 export interface TriggerPlan {
+  readonly mode: TriggerMode;
   readonly moves: readonly ImageMove[];
   readonly problems: readonly string[];
+  /** Triggers that are not paused and whose tag has no image to be used. */
+  readonly waiting: readonly StreamTag[];
 }
 
 /** The pull spec that a stream tag stands for now; undefined while there is none. */
@@ -32,8 +43,11 @@ export type ResolveTag = (source: StreamTag) => string | undefined;
  */
 export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): TriggerPlan {
   const { triggers, problems } = parseTriggers(workload.triggers, workload);
-  const found = [...problems];
+  const mode = parseMode(workload.mode);
+  const found = [...problems, ...(mode === undefined ? [modeProblem(workload.mode)] : [])];
+  const shown = mode === 'annotate' ? parseTemplateImages(workload.templateImages) : undefined;
   const moves = new Map<string, ImageMove>();
+  const waiting: StreamTag[] = [];
   for (const trigger of triggers) {
     if (trigger.paused) continue;
     const target = selectContainer(workload, trigger.container);
@@ -42,16 +56,50 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
       continue;
     }
     const to = resolve(trigger.from);
-    if (to === undefined) continue;
+    if (to === undefined) {
+      waiting.push(trigger.from);
+      continue;
+    }
     moves.set(`${target.list}/${target.name}`, {
       list: target.list,
       container: target.name,
-      from: target.image,
+      from: shown === undefined ? target.image : (shown.get(target.name) ?? ''),
       to,
       source: trigger.from,
     });
   }
-  return { moves: [...moves.values()].filter((move) => move.from !== move.to), problems: found };
+  return {
+    // What cannot be read writes nothing.
+    mode: mode ?? 'report',
+    moves: mode === undefined ? [] : [...moves.values()].filter((move) => move.from !== move.to),
+    problems: found,
+    waiting,
+  };
+}
+
+/** The text for the pod template after some moves: the images by container, in the order of their names. */
+export function templateImagesWith(text: string | undefined, moves: readonly ImageMove[]): string {
+  const images = new Map(parseTemplateImages(text));
+  for (const { container, to } of moves) images.set(container, to);
+  return JSON.stringify(Object.fromEntries([...images].toSorted(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+/** Whatever else somebody has written there does not count. */
+function parseTemplateImages(text: string | undefined): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(parseJsonObject(text ?? '') ?? {}).flatMap(([name, image]) =>
+      typeof image === 'string' ? [[name, image]] : [],
+    ),
+  );
+}
+
+function parseMode(text: string | undefined): TriggerMode | undefined {
+  if (text === undefined || text === 'digest') return 'digest';
+  return text === 'annotate' || text === 'report' ? text : undefined;
+}
+
+function modeProblem(text: string | undefined): string {
+  return `${modeAnnotation} must be digest, annotate or report, not ${JSON.stringify(text).slice(0, 128)}: no image moves`;
 }
 
 /** The stream tags that a workload waits for; paused triggers too, so that nothing is missed when they are let go. */

@@ -13,6 +13,8 @@ export type Reconcile = (key: string, signal: AbortSignal) => Promise<WorkResult
 export interface ControllerOptions {
   readonly name: 'imagestream' | 'imagestreamtag' | 'trigger';
   readonly concurrency: number;
+  /** The group of a key: groups are served by turns. */
+  readonly groupOf?: (key: string) => string;
   readonly reconcile: Reconcile;
   readonly clock: Clock;
   readonly log: Logger;
@@ -32,6 +34,7 @@ export class Controller {
     this.#options = options;
     this.#queue = new WorkQueue({
       concurrency: options.concurrency,
+      groupOf: options.groupOf,
       work: (key) => this.#work(key),
       onFailure: (key, error, failures) => this.#onFailure(key, error, failures),
       backoff,

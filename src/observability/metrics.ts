@@ -59,6 +59,19 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  readonly blocked = new Gauge({
+    name: 'imagestream_workload_blocked',
+    help: 'Triggered workloads whose images do not move although they might have to, by reason.',
+    labelNames: ['reason'] as const,
+    registers: this.#registers,
+    collect: () => {
+      this.blocked.reset();
+      for (const reason of ['contested', 'held', 'invalid', 'refused', 'waiting'])
+        this.blocked.set({ reason }, 0);
+      for (const reason of this.#blocked()) this.blocked.inc({ reason });
+    },
+  });
+
   readonly sweptImages = new Counter({
     name: 'imagestream_image_swept_total',
     help: 'Image objects that were deleted because nothing reached them any more.',
@@ -86,6 +99,7 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  #blocked: () => Iterable<string> = () => [];
   #queues: readonly { readonly name: string; readonly depth: number }[] = [];
 
   constructor() {
@@ -100,5 +114,10 @@ export class Metrics {
   /** Reads the depth of these queues whenever the metrics are asked for. */
   observeQueues(queues: readonly { readonly name: string; readonly depth: number }[]): void {
     this.#queues = queues;
+  }
+
+  /** Asks for the reason of each workload that is blocked whenever the metrics are asked for. */
+  observeBlocked(reasons: () => Iterable<string>): void {
+    this.#blocked = reasons;
   }
 }

@@ -9,8 +9,15 @@ import { eventually } from '../support/eventually.ts';
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
 import { type BuiltImage, pushImage } from '../support/images.ts';
 import type { KubectlResult } from '../support/kubectl.ts';
-import { type ImageStream, imageStream, imageStreamTags } from '../support/resources.ts';
-import type { Scenario } from '../support/scenario.ts';
+import {
+  deployment,
+  deployments,
+  type ImageStream,
+  imageStream,
+  imageStreamTags,
+  type Workload,
+} from '../support/resources.ts';
+import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
 import { startTestScenario } from '../support/test-lifetime.ts';
 
@@ -153,3 +160,78 @@ async function pushMirrored(source: string): Promise<BuiltImage> {
 function withoutNulls(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_key, member: unknown) => member ?? undefined));
 }
+
+describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
+  const annotationOf = (workload: Workload): string | undefined => {
+    const { annotations } = workload.spec.template.metadata as { annotations?: Record<string, string> };
+    return annotations?.['imagestream-operator/images'];
+  };
+
+  it('rolls out by the mode annotate, shows no difference, and nothing moves when it is applied again and again', async () => {
+    const scenario = await startTestScenario(cluster);
+    const first = await scenario.push('latest', 'first');
+    await scenario.createStream('web', ['latest']);
+    const { kind, apiVersion } = deployments;
+    const annotations = {
+      ...triggers(trigger('web:latest', 'web')),
+      'imagestream-operator/mode': 'annotate',
+    };
+    const containers = { web: 'registry.example/shop:stable' };
+    const manifest = JSON.stringify({
+      apiVersion,
+      kind,
+      ...deployment({ namespace: scenario.namespace, name: 'web', containers, annotations }),
+    });
+    const kubectl = (verb: string) =>
+      cluster.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input: manifest });
+    const shows = (image: BuiltImage) =>
+      eventually(
+        async () => {
+          const workload = await scenario.deployment('web');
+          return annotationOf(workload)?.includes(image.digest) === true && workload;
+        },
+        { what: `the template to show ${image.digest}` },
+      );
+    expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
+    await shows(first);
+    const second = await scenario.push('latest', 'second');
+    await scenario.requestImport('web');
+    const rolled = await shows(second);
+    for (let round = 0; round < 3; round++) {
+      expect(await kubectl('diff')).toMatchObject({ stdout: '', stderr: '', exitCode: 0 });
+      expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
+    }
+    const after = await scenario.deployment('web');
+    expect(after.spec).toEqual(rolled.spec);
+    expect(after.metadata.generation).toBe(rolled.metadata.generation);
+  });
+
+  it('has its image for itself in the end when the file has one, and the operator says so', async () => {
+    const scenario = await startTestScenario(cluster);
+    const image = await scenario.push('latest', 'first');
+    await scenario.createStream('web', ['latest']);
+    await scenario.tagHas('web', 'latest', image.digest);
+    const manifest = (containerImage: string): string => {
+      const { kind, apiVersion } = deployments;
+      const annotations = triggers(trigger('web:latest', 'web'));
+      const containers = { web: containerImage };
+      const object = deployment({ namespace: scenario.namespace, name: 'web', containers, annotations });
+      return JSON.stringify({ apiVersion, kind, ...object });
+    };
+    const force = flags.length === 0 ? [] : ['--force-conflicts'];
+    const arguments_ = ['apply', ...flags, ...force, `--namespace=${scenario.namespace}`, '-f', '-'];
+    // As Argo CD and Flux do it when they see a difference.
+    for (let round = 1; round <= 4; round++) {
+      const input = manifest('registry.example/shop:stable');
+      expect(await cluster.kubectl(arguments_, { input })).toMatchObject({ exitCode: 0 });
+      await scenario.containerHas('web', 'web', scenario.pinned(image.digest));
+    }
+    const input = manifest('registry.example/shop:stable');
+    expect(await cluster.kubectl(arguments_, { input })).toMatchObject({ exitCode: 0 });
+    expect(await scenario.event('web', 'ImageContested')).toContain('kubectl');
+    const { spec } = await scenario.deployment('web');
+    expect(spec.template.spec.containers.map((container) => container.image)).toEqual([
+      'registry.example/shop:stable',
+    ]);
+  });
+});

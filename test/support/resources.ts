@@ -80,6 +80,7 @@ export const events = resource<
     readonly type: string;
     readonly reason: string;
     readonly message: string;
+    readonly count?: number;
     readonly involvedObject: { readonly kind: string; readonly name: string };
   }
 >('v1', 'Event', 'events');

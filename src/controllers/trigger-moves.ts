@@ -1,0 +1,176 @@
+/** Moves the images of triggered workloads: one patch a workload, and what is told of it. */
+import type { Logger } from 'pino';
+import { fieldManager, modeAnnotation } from '../api/annotations.ts';
+import { arrayOf, isJsonObject, textOf, valueAt } from '../api/json.ts';
+import { formatTime } from '../api/time.ts';
+import type { TriggeredWorkload } from '../api/workload.ts';
+import { type ImageContest, judgeWrite } from '../domain/image-contest.ts';
+import type { ImageMove, TriggerMode } from '../domain/trigger-plan.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isNotFound, isRefused } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import { objectKey } from '../kube/store.ts';
+import type { WorkResult } from '../kube/work-queue.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { movesPatch, type WorkloadKind } from './workloads.ts';
+
+/** What moves are made with. */
+export interface MoveOptions {
+  readonly client: KubeClient;
+  readonly recorder: EventRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Why the images of a workload do not move although a tag has. */
+export type BlockedReason = 'contested' | 'held' | 'invalid' | 'refused' | 'waiting';
+
+/** What this process remembers of a workload; nothing of it has to survive. */
+export interface WorkloadMemory {
+  readonly uid: string;
+  /** The annotation whose sources were asked for last. */
+  asked: string;
+  /** What was told, so that it is told once and not at every look. */
+  told: string;
+  /** Why the API server did not take the last patch. */
+  refusal: string;
+  /** Tags that have no image, since when, and whether that was told. */
+  waiting: { readonly tags: string; readonly since: number; told: boolean } | undefined;
+  /** The moves that were reported. */
+  reported: string;
+  /** The writes of images, and who undid them. */
+  contest: ImageContest | undefined;
+  blocked: BlockedReason | undefined;
+}
+
+/** A workload whose images are to move. */
+export interface MoveTarget {
+  readonly kind: WorkloadKind;
+  readonly workload: TriggeredWorkload;
+  readonly memory: WorkloadMemory;
+}
+
+/**
+ * Writes the moves in one patch and tells of them; with the mode `report` only that. When somebody else keeps putting other
+ * images it rests. Throws when the API server does not take the patch, and on a conflict.
+ */
+export async function makeMoves(
+  options: MoveOptions,
+  target: MoveTarget,
+  { mode, moves }: { readonly mode: TriggerMode; readonly moves: readonly ImageMove[] },
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const { kind, workload, memory } = target;
+  const document = movesPatch(workload, { mode, moves });
+  if (document === undefined) {
+    report(options, target, moves);
+    return {};
+  }
+  const now = options.clock.now();
+  const images = JSON.stringify([mode, ...moves.map(({ list, container, to }) => [list, container, to])]);
+  const verdict = judgeWrite(memory.contest, images, now);
+  if (verdict.kind === 'rest') {
+    memory.contest = verdict.contest;
+    memory.blocked = 'contested';
+    if (verdict.begins) await tellContest(options, target, { moves, until: verdict.until }, signal);
+    return { requeueAfterMs: verdict.until - now };
+  }
+  try {
+    await options.client.patch(kind.resource, workload, { type: 'strategic', document }, signal);
+  } catch (error) {
+    if (isNotFound(error)) return {};
+    if (isRefused(error)) tellRefusal(options, target, error);
+    throw error;
+  }
+  memory.contest = verdict.contest;
+  memory.refusal = '';
+  for (const made of moves) tellMove(options, workload, made);
+  return {};
+}
+
+/** Once for the same moves. */
+function report({ recorder, log }: MoveOptions, target: MoveTarget, moves: readonly ImageMove[]): void {
+  const { workload, memory } = target;
+  const wanted = JSON.stringify(moves.map(({ container, to }) => [container, to]));
+  if (memory.reported === wanted) return;
+  memory.reported = wanted;
+  for (const { container, from, to, source } of moves) {
+    log.info({ ...place(workload), container, from, to, source: nameOf(source) }, 'image reported');
+    const message = `container ${container} would run ${nameOf(source)}: ${to}${formerly(from)}`;
+    recorder.record(workload, { type: 'Normal', reason: 'ImageUpdateReported', message });
+  }
+}
+
+function tellMove(
+  { recorder, log, metrics }: MoveOptions,
+  workload: TriggeredWorkload,
+  { container, from, to, source }: ImageMove,
+): void {
+  log.info({ ...place(workload), container, from, to, source: nameOf(source) }, 'image set');
+  metrics.moves.inc({ kind: workload.kind });
+  const message = `container ${container} now runs ${nameOf(source)}: ${to}${formerly(from)}`;
+  recorder.record(workload, { type: 'Normal', reason: 'ImageUpdated', message });
+}
+
+/** Two programs that each put their own value have to be told apart by a person. */
+async function tellContest(
+  { client, recorder, log }: MoveOptions,
+  { kind, workload }: MoveTarget,
+  { moves, until }: { readonly moves: readonly ImageMove[]; readonly until: number },
+  signal: AbortSignal,
+): Promise<void> {
+  // The operator may list workloads; it has no right to get one.
+  const query = { namespace: workload.namespace, fieldSelector: `metadata.name=${workload.name}`, limit: 1 };
+  const found = await client.listNamespace(kind.resource, query, signal).catch(() => []);
+  const others = imageManagers(found[0]?.metadata.managedFields);
+  const who = others.length === 0 ? 'somebody' : others.join(', ');
+  const what = moves
+    .map(({ container, from }) => `${container} (now ${from.trim() || 'no image'})`)
+    .join(', ');
+  const message =
+    `${who} keeps changing the image of ${what}; it is left alone until ${formatTime(until)} or until a tag moves. ` +
+    `Take the image out of what ${who} applies, or use ${modeHint}`;
+  log.warn({ ...place(workload), others, until: formatTime(until) }, 'images contested');
+  recorder.record(workload, { type: 'Warning', reason: 'ImageContested', message });
+}
+
+const modeHint = `the annotation ${modeAnnotation}: annotate (see docs/how-to/gitops.md)`;
+
+/** An admission rule or the schema says no: the owner of the workload has to know. */
+function tellRefusal({ recorder }: MoveOptions, { workload, memory }: MoveTarget, error: Error): void {
+  memory.blocked = 'refused';
+  const message = `the images of its triggers were not accepted: ${error.message}`;
+  if (message === memory.refusal) return;
+  memory.refusal = message;
+  recorder.record(workload, { type: 'Warning', reason: 'ImageUpdateRefused', message });
+}
+
+/** The field managers other than the operator that have an image, as the API server notes them; three at most. */
+function imageManagers(managedFields: unknown): readonly string[] {
+  const names = new Set<string>();
+  for (const entry of arrayOf(managedFields)) {
+    const name = textOf(valueAt(entry, ['manager'])) ?? '';
+    if (name !== fieldManager && hasField(valueAt(entry, ['fieldsV1']), 'f:image')) names.add(name);
+  }
+  return [...names].slice(0, 3);
+}
+
+function hasField(fields: unknown, name: string): boolean {
+  if (!isJsonObject(fields)) return false;
+  return Object.hasOwn(fields, name) || Object.values(fields).some((inner) => hasField(inner, name));
+}
+
+/** What log lines say of a workload. */
+export function place({ kind, namespace, name }: TriggeredWorkload): { kind: string; object: string } {
+  return { kind, object: objectKey(namespace, name) };
+}
+
+function nameOf({ stream, tag }: ImageMove['source']): string {
+  return `${stream}:${tag}`;
+}
+
+function formerly(from: string): string {
+  return from.trim() === '' ? '' : `, it was ${from}`;
+}
