@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { ImportMode } from './domain/import-plan.ts';
 import type { Platform } from './domain/manifest.ts';
+import { type NamedKind, parseNamedKinds } from './domain/named-kind.ts';
 import { type LogLevel, logLevels } from './observability/logger.ts';
 
 /** All settings, checked. */
@@ -38,6 +39,8 @@ export interface Config {
   readonly retryMin: number;
   /** Milliseconds. */
   readonly retryMax: number;
+  /** Kinds of others that triggers serve. */
+  readonly workloadKinds: readonly NamedKind[];
   readonly importConcurrency: number;
   readonly triggerConcurrency: number;
 }
@@ -134,6 +137,13 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
         .split(',')
         .map((host) => host.trim().toLowerCase())
         .filter((host) => host !== ''),
+  },
+  workloadKinds: {
+    flag: 'workload-kinds',
+    env: 'IMAGESTREAM_WORKLOAD_KINDS',
+    fallback: '',
+    help: 'other kinds that triggers serve, as resource.version.group=path of the pod spec, separated by commas: rollouts.v1alpha1.argoproj.io=spec.template.spec',
+    parse: parseNamedKinds,
   },
   allowPrivateRegistries: {
     flag: 'allow-private-registries',

@@ -26,7 +26,13 @@ import {
   triggerReconcile,
   watchTriggers,
 } from './controllers/trigger-controller.ts';
-import { keepTriggered, type WorkloadKind, workloadKinds } from './controllers/workloads.ts';
+import {
+  customKind,
+  keepTriggered,
+  kindName,
+  type WorkloadKind,
+  workloadKinds,
+} from './controllers/workloads.ts';
 import type { PushEvent } from './domain/push-notification.ts';
 import { KubeClient } from './kube/client.ts';
 import { checkCluster } from './kube/cluster-check.ts';
@@ -79,7 +85,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const keeper = new ImageKeeper({ client, clock, log });
   const registry = await createRegistryStack({ ...parts, client, keeper });
   const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
-  const stores = createStores();
+  const stores = createStores(config);
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
@@ -130,10 +136,10 @@ interface Stores {
   >;
 }
 
-function createStores(): Stores {
-  const workloads = workloadKinds.map((kind) => {
+function createStores({ workloadKinds: named }: Config): Stores {
+  const workloads = [...workloadKinds, ...named.map(customKind)].map((kind) => {
     const store = indexByStream(new Store<TriggeredWorkload>((workload) => workload.resourceVersion));
-    return [kind.resource.kind, { kind, store }] as const;
+    return [kindName(kind), { kind, store }] as const;
   });
   const streams = createStreamStore();
   const tagObjects = createTagObjectStore();
@@ -256,6 +262,7 @@ function createReflectors(
     resource: Resource<T>,
     store: Store<S>,
     keep: (object: T) => S | undefined,
+    isOptional = false,
   ) => ({
     name: resource.plural,
     reflector: new Reflector({
@@ -263,6 +270,7 @@ function createReflectors(
       resource,
       store,
       keep,
+      isOptional,
       clock,
       log,
       onEvent: (event) => metrics.watchEvents.inc({ resource: resource.plural, event }),
@@ -272,7 +280,7 @@ function createReflectors(
     reflect(imageStreams, streams, keepStream),
     reflect(imageStreamTags, tagObjects, keepTagObject),
     ...[...workloads.values()].map(({ kind, store }) =>
-      reflect(kind.resource, store, (object) => keepTriggered(kind, object)),
+      reflect(kind.resource, store, (object) => keepTriggered(kind, object), kind.isCustom),
     ),
   ];
 }

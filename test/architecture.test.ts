@@ -38,7 +38,10 @@ const rules: Readonly<Record<string, AreaRules>> = {
   },
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
   observability: { areas: [], packages: ['pino', 'prom-client'] },
-  'config.ts': { areas: ['type domain', 'observability/logger.ts'], packages: ['node:util'] },
+  'config.ts': {
+    areas: ['type domain', 'domain/named-kind.ts', 'observability/logger.ts'],
+    packages: ['node:util'],
+  },
   'registry-stack.ts': {
     areas: [
       'controllers',

@@ -4,6 +4,7 @@ import { itemOf, streamOf, workloadOf } from '../../test/support/builders.ts';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import { type ApiAnswer, playApiServer } from '../../test/support/played-api-server.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
+import { formatTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { Store } from '../kube/store.ts';
@@ -39,6 +40,8 @@ async function setUp(review: () => ApiAnswer) {
   const [kind] = workloadKinds;
   if (kind === undefined) throw new Error('There is no kind of workload.');
   const store = indexByStream(new Store<TriggeredWorkload>(({ resourceVersion }) => resourceVersion));
+  const metrics = new Metrics();
+  const recorder = new EventRecorder({ client, clock, log, signal: never });
   const reconcile = triggerReconcile({
     client,
     streams,
@@ -47,14 +50,32 @@ async function setUp(review: () => ApiAnswer) {
     sharing: new Sharing({ client, clock, log }),
     localRegistry: undefined,
     workloads: new Map([['Deployment', { kind, store }]]),
-    recorder: new EventRecorder({ client, clock, log, signal: never }),
+    recorder,
     clock,
     log,
-    metrics: new Metrics(),
+    metrics,
   });
   let version = 0;
   return {
     clock,
+    /** The stream `apps/web` gets an image that was imported some seconds ago. */
+    move: (digit: string, secondsAgo: number): void => {
+      const created = formatTime(clock.now() - secondsAgo * 1_000);
+      const stream = streamOf([], [{ tag: '1', items: [{ ...itemOf(digit), created }] }], {
+        namespace: 'apps',
+        resourceVersion: digit,
+      });
+      streams.put('apps/web', stream);
+    },
+    /** Sum and number of the lags. */
+    lags: async (): Promise<readonly number[]> => {
+      const { values } = await metrics.moveLag.get();
+      const of = (suffix: string): number =>
+        values.find(({ metricName }) => metricName?.endsWith(suffix) === true)?.value ?? 0;
+      return [of('_sum'), of('_count')];
+    },
+    blocked: async (): Promise<readonly unknown[]> =>
+      (await metrics.blocked.get()).values.flatMap(({ labels, value }) => (value > 0 ? labels.reason : [])),
     /** Looks at the Deployment as it is now; true for a container that has its image. */
     look: async (triggers: readonly object[], hasImage: Readonly<Record<string, boolean>>) => {
       const containers = Object.entries(hasImage).map(([name, has]) => ({
@@ -69,6 +90,16 @@ async function setUp(review: () => ApiAnswer) {
       server.requests
         .filter(({ method }) => method === 'PATCH')
         .map(({ body }) => /sha256:(.)/.exec(JSON.stringify(body))?.[1] ?? ''),
+    /** Reasons and messages of the events so far. */
+    events: async (): Promise<readonly string[]> => {
+      await recorder.flush(1_000);
+      return server.requests
+        .filter(({ method, path }) => method === 'POST' && path.endsWith('/events'))
+        .map(({ body }) => {
+          const { reason, message } = body as { reason: string; message: string };
+          return `${reason}: ${message}`;
+        });
+    },
     reviews: (): number => server.requests.filter(({ path }) => path.endsWith('reviews')).length,
   };
 }
@@ -97,5 +128,47 @@ describe('a trigger whose stream is in another namespace', () => {
     expect(reviews()).toBe(1);
     await look([from('base', 'other')], { web: false, other: false });
     expect(reviews()).toBe(2);
+  });
+});
+
+describe('a move of a tag', () => {
+  it('is measured from its import, and nothing else is', async () => {
+    const { look, move, lags } = await setUp(() => ({}));
+    const triggers = [from('apps', 'web')];
+    await look(triggers, { web: false });
+    await look(triggers, { web: false });
+    expect(await lags()).toEqual([0, 0]);
+    move('c', 2);
+    await look(triggers, { web: true });
+    expect(await lags()).toEqual([2, 1]);
+    await look(triggers, { web: true });
+    expect(await lags()).toEqual([2, 1]);
+  });
+});
+
+describe('a workload', () => {
+  it('is told once, after half a minute, what it waits for', async () => {
+    const { clock, look, events } = await setUp(() => ({ body: { status: { allowed: false } } }));
+    const triggers = [from('base', 'web')];
+    const requeueAfterMs = (await look(triggers, { web: false })) ?? 0;
+    expect(requeueAfterMs).toBeLessThanOrEqual(30_000);
+    expect(await events()).toEqual([]);
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(30_000);
+      await look(triggers, { web: false });
+    }
+    expect(await events()).toEqual([
+      'WaitingForImage: waits for an image of base/web:1: the tag is not there or has no image yet, or its stream is not shared: system:serviceaccounts:apps must be allowed to get imagestreams/layers of it',
+    ]);
+  });
+
+  it('is counted by what keeps its images from moving', async () => {
+    const { look, blocked } = await setUp(() => ({ body: { status: { allowed: false } } }));
+    await look([from('base', 'web')], { web: false });
+    expect(await blocked()).toEqual(['waiting']);
+    await look([from('apps', 'gone')], { web: false });
+    expect(await blocked()).toEqual(['invalid']);
+    await look([from('apps', 'web')], { web: true });
+    expect(await blocked()).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@
 import { holdAnnotation } from '../api/annotations.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
+import { parseTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type Hold, holdAt } from '../domain/hold.ts';
 import { afterPeace } from '../domain/image-contest.ts';
@@ -13,6 +14,7 @@ import {
   type ImageMove,
   planTriggers,
   type ResolveTag,
+  sourceKey,
   type TriggerPlan,
   triggerSources,
 } from '../domain/trigger-plan.ts';
@@ -118,6 +120,7 @@ function newMemory(uid: string): WorkloadMemory {
     reported: '',
     contest: undefined,
     blocked: undefined,
+    resolved: new Map(),
   };
 }
 
@@ -139,8 +142,13 @@ async function lookAt(
   const ends = holds.map((hold) => (hold?.until === undefined ? undefined : hold.until - now));
   const tellAfterMs = tellWaiting(options, target, plan.waiting, now);
   const lookAgain = ends.reduce(earliest, earliest(recheckAfterMs, tellAfterMs));
-  if (moves.length === 0) return { requeueAfterMs: lookAgain };
-  const { requeueAfterMs } = await makeMoves(options, target, { mode: plan.mode, moves }, signal);
+  if (moves.length === 0) {
+    memory.resolved = plan.resolved;
+    return { requeueAfterMs: lookAgain };
+  }
+  const importedAt = importedAtOf(options, memory, moves);
+  const { requeueAfterMs } = await makeMoves(options, target, { mode: plan.mode, moves, importedAt }, signal);
+  memory.resolved = plan.resolved;
   return { requeueAfterMs: earliest(requeueAfterMs, lookAgain) };
 }
 
@@ -154,7 +162,7 @@ function tellWaiting(
   waiting: readonly StreamTag[],
   now: number,
 ): number | undefined {
-  const tags = [...new Set(waiting.map(({ namespace, stream, tag }) => `${namespace}/${stream}:${tag}`))];
+  const tags = [...new Set(waiting.map(sourceKey))];
   const text = tags.join(', ');
   if (memory.waiting?.tags !== text)
     memory.waiting = text === '' ? undefined : { tags: text, since: now, told: false };
@@ -171,6 +179,22 @@ function tellWaiting(
 /** What is not shared reads like what is not there. */
 function sharingHint({ namespace }: TriggeredWorkload): string {
   return `, or its stream is not shared: system:serviceaccounts:${namespace} must be allowed to get imagestreams/layers of it`;
+}
+
+/** When the newest image was imported whose tag stood for another one at the last look (epoch milliseconds). */
+function importedAtOf(
+  { views }: TriggerControllerOptions,
+  { resolved }: WorkloadMemory,
+  moves: readonly ImageMove[],
+): number | undefined {
+  const times = moves.flatMap(({ source, to }) => {
+    const before = resolved.get(sourceKey(source));
+    if (before === undefined || before === to) return [];
+    const stream = views.get(objectKey(source.namespace, source.stream));
+    const newest = stream?.status?.tags?.find(({ tag }) => tag === source.tag)?.items?.[0];
+    return parseTime(newest?.created) ?? [];
+  });
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 /** Somebody wants calm for the workload, or for all that follow the stream. */

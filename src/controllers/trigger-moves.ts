@@ -13,7 +13,7 @@ import { objectKey } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { movesPatch, type WorkloadKind } from './workloads.ts';
+import { kindName, movesPatch, type WorkloadKind } from './workloads.ts';
 
 /** What moves are made with. */
 export interface MoveOptions {
@@ -43,6 +43,8 @@ export interface WorkloadMemory {
   /** The writes of images, and who undid them. */
   contest: ImageContest | undefined;
   blocked: BlockedReason | undefined;
+  /** What its tags stood for at the last look. */
+  resolved: ReadonlyMap<string, string>;
 }
 
 /** A workload whose images are to move. */
@@ -52,6 +54,14 @@ export interface MoveTarget {
   readonly memory: WorkloadMemory;
 }
 
+/** What to write. */
+export interface MovesToMake {
+  readonly mode: TriggerMode;
+  readonly moves: readonly ImageMove[];
+  /** When the newest of their images was imported (epoch milliseconds), if a tag was just seen to move. */
+  readonly importedAt: number | undefined;
+}
+
 /**
  * Writes the moves in one patch and tells of them; with the mode `report` only that. When somebody else keeps putting other
  * images it rests. Throws when the API server does not take the patch, and on a conflict.
@@ -59,12 +69,12 @@ export interface MoveTarget {
 export async function makeMoves(
   options: MoveOptions,
   target: MoveTarget,
-  { mode, moves }: { readonly mode: TriggerMode; readonly moves: readonly ImageMove[] },
+  { mode, moves, importedAt }: MovesToMake,
   signal: AbortSignal,
 ): Promise<WorkResult> {
   const { kind, workload, memory } = target;
-  const document = movesPatch(workload, { mode, moves });
-  if (document === undefined) {
+  const patch = movesPatch(kind, workload, { mode, moves });
+  if (patch === undefined) {
     report(options, target, moves);
     return {};
   }
@@ -78,7 +88,7 @@ export async function makeMoves(
     return { requeueAfterMs: verdict.until - now };
   }
   try {
-    await options.client.patch(kind.resource, workload, { type: 'strategic', document }, signal);
+    await options.client.patch(kind.resource, workload, patch, signal);
   } catch (error) {
     if (isNotFound(error)) return {};
     if (isRefused(error)) tellRefusal(options, target, error);
@@ -86,7 +96,8 @@ export async function makeMoves(
   }
   memory.contest = verdict.contest;
   memory.refusal = '';
-  for (const made of moves) tellMove(options, workload, made);
+  for (const made of moves) tellMove(options, target, made);
+  if (importedAt !== undefined) options.metrics.moveLag.observe((options.clock.now() - importedAt) / 1_000);
   return {};
 }
 
@@ -105,11 +116,11 @@ function report({ recorder, log }: MoveOptions, target: MoveTarget, moves: reado
 
 function tellMove(
   { recorder, log, metrics }: MoveOptions,
-  workload: TriggeredWorkload,
+  { kind, workload }: MoveTarget,
   { container, from, to, source }: ImageMove,
 ): void {
   log.info({ ...place(workload), container, from, to, source: nameOf(source) }, 'image set');
-  metrics.moves.inc({ kind: workload.kind });
+  metrics.moves.inc({ kind: kindName(kind) });
   const message = `container ${container} now runs ${nameOf(source)}: ${to}${formerly(from)}`;
   recorder.record(workload, { type: 'Normal', reason: 'ImageUpdated', message });
 }

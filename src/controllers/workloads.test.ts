@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { workloadOf } from '../../test/support/builders.ts';
 import { holdAnnotation, imagesAnnotation, modeAnnotation, triggersAnnotation } from '../api/annotations.ts';
 import type { KubeObject } from '../api/resources.ts';
@@ -71,10 +71,11 @@ const moves: readonly ImageMove[] = [
   { list: 'initContainers', container: 'setup', from: ' ', to: 'r/app@sha256:1', source },
   { list: 'containers', container: 'side', from: ' ', to: 'r/side@sha256:2', source },
 ];
+const builtIn = { isCustom: false };
 const metadata = { uid: 'u2', resourceVersion: '9' };
 
 it('patches the images that move and nothing else, guarded', () => {
-  expect(movesPatch(workloadOf([]), { mode: 'digest', moves })).toEqual({
+  expect(movesPatch(builtIn, workloadOf([]), { mode: 'digest', moves })?.document).toEqual({
     metadata,
     spec: {
       template: {
@@ -99,12 +100,41 @@ it.each([
 ])('patches an annotation of the template beside $podSpecPath', ({ podSpecPath, wrap }) => {
   const workload = workloadOf([], { podSpecPath, templateImages: '{"web":"old","other":"stays"}' });
   const text = '{"other":"stays","setup":"r/app@sha256:1","side":"r/side@sha256:2","web":"r/app@sha256:1"}';
-  expect(movesPatch(workload, { mode: 'annotate', moves })).toEqual({
+  expect(movesPatch(builtIn, workload, { mode: 'annotate', moves })?.document).toEqual({
     metadata,
     spec: wrap({ metadata: { annotations: { [imagesAnnotation]: text } } }),
   });
 });
 
 it('writes nothing where moves are only reported', () => {
-  expect(movesPatch(workloadOf([]), { mode: 'report', moves })).toBeUndefined();
+  expect(movesPatch(builtIn, workloadOf([]), { mode: 'report', moves })).toBeUndefined();
+});
+
+describe('of a custom resource', () => {
+  const custom = { isCustom: true };
+  const workload = workloadOf([], {
+    containers: [
+      { name: 'side', image: ' ' },
+      { name: 'web', image: ' ' },
+    ],
+    initContainers: [{ name: 'setup', image: ' ' }],
+  });
+
+  it('images are patched at their places, guarded', () => {
+    const base = '/spec/template/spec';
+    expect(movesPatch(custom, workload, { mode: 'digest', moves })).toEqual({
+      type: 'json',
+      document: [
+        { op: 'replace', path: '/metadata/uid', value: 'u2' },
+        { op: 'replace', path: '/metadata/resourceVersion', value: '9' },
+        { op: 'add', path: `${base}/containers/1/image`, value: 'r/app@sha256:1' },
+        { op: 'add', path: `${base}/initContainers/0/image`, value: 'r/app@sha256:1' },
+        { op: 'add', path: `${base}/containers/0/image`, value: 'r/side@sha256:2' },
+      ],
+    });
+  });
+
+  it('the annotation is merged', () => {
+    expect(movesPatch(custom, workload, { mode: 'annotate', moves })?.type).toBe('merge');
+  });
 });

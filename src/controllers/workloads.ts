@@ -3,6 +3,7 @@ import { holdAnnotation, imagesAnnotation, modeAnnotation, triggersAnnotation } 
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resources.ts';
 import type { ContainerImage, ContainerList, TriggeredWorkload } from '../api/workload.ts';
+import type { NamedKind } from '../domain/named-kind.ts';
 import { type ImageMove, type TriggerMode, templateImagesWith } from '../domain/trigger-plan.ts';
 
 /** A kind of workload. */
@@ -10,9 +11,11 @@ export interface WorkloadKind {
   readonly resource: Resource<KubeObject>;
   /** Dotted path of the pod spec in the object, as trigger field paths write it. */
   readonly podSpecPath: string;
+  /** True for a custom resource: it may be missing, and the API server cannot merge its lists by name. */
+  readonly isCustom: boolean;
 }
 
-/** The kinds that are watched. */
+/** The kinds that are watched in every cluster. */
 export const workloadKinds: readonly WorkloadKind[] = [
   builtIn('apps', 'Deployment', 'spec.template.spec'),
   builtIn('apps', 'StatefulSet', 'spec.template.spec'),
@@ -23,7 +26,21 @@ export const workloadKinds: readonly WorkloadKind[] = [
 
 function builtIn(group: string, kind: string, podSpecPath: string): WorkloadKind {
   const plural = `${kind.toLowerCase()}s`;
-  return { resource: { group, version: 'v1', kind, plural, namespaced: true }, podSpecPath };
+  return { resource: { group, version: 'v1', kind, plural, namespaced: true }, podSpecPath, isCustom: false };
+}
+
+/** A kind that an administrator has named. Its objects tell what they are called. */
+export function customKind({ resource: plural, version, group, podSpecPath }: NamedKind): WorkloadKind {
+  return {
+    resource: { group, version, kind: plural, plural, namespaced: true },
+    podSpecPath,
+    isCustom: true,
+  };
+}
+
+/** What tells a kind from the others in the keys of the queue. */
+export function kindName({ resource: { kind, plural, group }, isCustom }: WorkloadKind): string {
+  return isCustom ? `${plural}.${group}` : kind;
 }
 
 /**
@@ -40,7 +57,7 @@ export function keepTriggered(
   const podSpec = valueAt(object, podSpecPath.split('.'));
   return {
     apiVersion: apiVersionOf(resource),
-    kind: resource.kind,
+    kind: object.kind ?? resource.kind,
     namespace: namespace ?? '',
     name,
     uid: uid ?? '',
@@ -55,12 +72,28 @@ export function keepTriggered(
   };
 }
 
+/** A patch, and how the API server has to read it. */
+export interface MovesPatch {
+  readonly type: 'strategic' | 'merge' | 'json';
+  readonly document: unknown;
+}
+
 /** The patch that moves images and nothing else; undefined for a mode that writes nothing. */
 export function movesPatch(
+  { isCustom }: Pick<WorkloadKind, 'isCustom'>,
+  workload: TriggeredWorkload,
+  plan: { readonly mode: TriggerMode; readonly moves: readonly ImageMove[] },
+): MovesPatch | undefined {
+  if (plan.mode === 'report') return undefined;
+  if (!isCustom) return { type: 'strategic', document: mergeDocument(workload, plan) };
+  if (plan.mode === 'annotate') return { type: 'merge', document: mergeDocument(workload, plan) };
+  return { type: 'json', document: jsonOperations(workload, plan.moves) };
+}
+
+function mergeDocument(
   workload: TriggeredWorkload,
   { mode, moves }: { readonly mode: TriggerMode; readonly moves: readonly ImageMove[] },
-): JsonObject | undefined {
-  if (mode === 'report') return undefined;
+): JsonObject {
   if (mode === 'annotate') {
     const images = templateImagesWith(workload.templateImages, moves);
     return guarded(workload, [...templateAnnotations(workload.podSpecPath), imagesAnnotation], images);
@@ -69,6 +102,20 @@ export function movesPatch(
   for (const { list, container, to } of moves)
     podSpec[list] = [...(podSpec[list] ?? []), { name: container, image: to }];
   return guarded(workload, workload.podSpecPath.split('.'), podSpec);
+}
+
+/** By their places in the lists: with its own version and uid in it the object is the one that was read, or it is a conflict. */
+function jsonOperations(workload: TriggeredWorkload, moves: readonly ImageMove[]): readonly JsonObject[] {
+  const { uid, resourceVersion, podSpecPath } = workload;
+  const base = `/${podSpecPath.split('.').join('/')}`;
+  return [
+    { op: 'replace', path: '/metadata/uid', value: uid },
+    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+    ...moves.map(({ list, container, to }) => {
+      const index = workload[list].findIndex(({ name }) => name === container);
+      return { op: 'add', path: `${base}/${list}/${index}/image`, value: to };
+    }),
+  ];
 }
 
 /**

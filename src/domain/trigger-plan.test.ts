@@ -61,7 +61,13 @@ describe('moves', () => {
       workloadOf([trigger('containers[0]')], { containers: [{ name: 'web', image }] }),
       resolve,
     );
-    expect(plan).toEqual({ mode: 'digest', moves: [], problems: [], waiting: [] });
+    expect(plan).toEqual({
+      mode: 'digest',
+      moves: [],
+      problems: [],
+      waiting: [],
+      resolved: new Map([['apps/web:latest', image]]),
+    });
   });
 });
 

@@ -31,6 +31,8 @@ export interface TriggerPlan {
   readonly problems: readonly string[];
   /** Triggers that are not paused and whose tag has no image to be used. */
   readonly waiting: readonly StreamTag[];
+  /** What the tags of the others stand for, by {@link sourceKey}. */
+  readonly resolved: ReadonlyMap<string, string>;
 }
 
 /** The pull spec that a stream tag stands for now; undefined while there is none. */
@@ -48,6 +50,7 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
   const shown = mode === 'annotate' ? parseTemplateImages(workload.templateImages) : undefined;
   const moves = new Map<string, ImageMove>();
   const waiting: StreamTag[] = [];
+  const resolved = new Map<string, string>();
   for (const trigger of triggers) {
     if (trigger.paused) continue;
     const target = selectContainer(workload, trigger.container);
@@ -60,6 +63,7 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
       waiting.push(trigger.from);
       continue;
     }
+    resolved.set(sourceKey(trigger.from), to);
     moves.set(`${target.list}/${target.name}`, {
       list: target.list,
       container: target.name,
@@ -74,7 +78,13 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
     moves: mode === undefined ? [] : [...moves.values()].filter((move) => move.from !== move.to),
     problems: found,
     waiting,
+    resolved,
   };
+}
+
+/** `<namespace>/<stream>:<tag>`. */
+export function sourceKey({ namespace, stream, tag }: StreamTag): string {
+  return `${namespace}/${stream}:${tag}`;
 }
 
 /** The text for the pod template after some moves: the images by container, in the order of their names. */

@@ -15,10 +15,11 @@ export interface ListPage<T> {
 }
 
 /** How a patch document is meant. */
-export type PatchType = 'merge' | 'strategic' | 'apply';
+export type PatchType = 'merge' | 'strategic' | 'json' | 'apply';
 
 const patchContentTypes: Readonly<Record<PatchType, string>> = {
   merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
   strategic: 'application/strategic-merge-patch+json',
   // JSON is YAML.
   apply: 'application/apply-patch+yaml',

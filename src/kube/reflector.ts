@@ -12,7 +12,7 @@ import { type BackoffPolicy, backoffMs, spread } from '../domain/backoff.ts';
 import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import { type Clock, nextTurn, sleep } from '../runtime/clock.ts';
 import type { KubeClient, ListPage } from './client.ts';
-import { isGone, isInvalid, KubeApiError } from './errors.ts';
+import { isForbidden, isGone, isInvalid, isNotFound, KubeApiError } from './errors.ts';
 import { objectKey, type Store } from './store.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
@@ -27,6 +27,8 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly log: Logger;
   /** Called for each list, watch and failure, for the metrics. */
   readonly onEvent?: (event: 'list' | 'watch' | 'failure') => void;
+  /** True for a kind that the cluster may not have, or may have one day: then there are no objects, and it is tried again. */
+  readonly isOptional?: boolean;
   /** Objects of one list page; 500 when not given. */
   readonly pageSize?: number;
 }
@@ -100,6 +102,9 @@ export class Reflector<T extends KubeObject, S> {
     const { log, onEvent } = this.#options;
     onEvent?.('failure');
     if (isGone(error)) this.#resourceVersion = undefined;
+    if (this.#options.isOptional === true && (isNotFound(error) || isForbidden(error))) {
+      this.#listed(new Set(), undefined);
+    }
     log.warn({ err: error, path: this.#path }, 'list and watch interrupted');
     return error instanceof KubeApiError ? (error.retryAfterMs ?? 0) : 0;
   }

@@ -3,13 +3,14 @@ import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { WorkQueue, type WorkResult } from './work-queue.ts';
 
 /** A queue whose work is ended by hand. */
-function setUp(options: { concurrency?: number } = {}) {
+function setUp(options: { concurrency?: number; groupOf?: (key: string) => string } = {}) {
   const clock = new FakeClock();
   const started: string[] = [];
   const failures: string[] = [];
   const ends: ((result: WorkResult | Error) => void)[] = [];
   const queue = new WorkQueue({
     concurrency: options.concurrency ?? 1,
+    groupOf: options.groupOf,
     work: (key) => {
       started.push(key);
       const { promise, resolve, reject } = Promise.withResolvers<WorkResult>();
@@ -49,6 +50,18 @@ describe('keys', () => {
     expect(started).toEqual(['a', 'a']);
     await end();
     expect(started).toEqual(['a', 'a']);
+  });
+
+  it('of groups are taken by turns, those of one in their order', async () => {
+    const { queue, started, end } = setUp({ groupOf: (key) => key.slice(0, 1) });
+    for (const key of ['a1', 'a2', 'a3', 'a1', 'b1', 'b2', 'c1']) queue.add(key);
+    expect(queue.depth).toBe(6);
+    queue.start();
+    await end();
+    queue.add('d1');
+    for (let i = 0; i < 6; i++) await end();
+    expect(started).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'd1', 'a3']);
+    expect(queue.depth).toBe(0);
   });
 
   it('are worked on as many at a time as there are workers', async () => {

@@ -59,6 +59,13 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  readonly moveLag = new Histogram({
+    name: 'imagestream_workload_move_lag_seconds',
+    help: 'Time from the import of a new image to the patch of a workload that follows its tag.',
+    buckets: [0.25, 0.5, 1, 2, 5, 15, 60, 300, 1800],
+    registers: this.#registers,
+  });
+
   readonly blocked = new Gauge({
     name: 'imagestream_workload_blocked',
     help: 'Triggered workloads whose images do not move although they might have to, by reason.',

@@ -219,15 +219,15 @@ describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
       return JSON.stringify({ apiVersion, kind, ...object });
     };
     const force = flags.length === 0 ? [] : ['--force-conflicts'];
-    const arguments_ = ['apply', ...flags, ...force, `--namespace=${scenario.namespace}`, '-f', '-'];
+    const command = ['apply', ...flags, ...force, `--namespace=${scenario.namespace}`, '-f', '-'];
     // As Argo CD and Flux do it when they see a difference.
     for (let round = 1; round <= 4; round++) {
       const input = manifest('registry.example/shop:stable');
-      expect(await cluster.kubectl(arguments_, { input })).toMatchObject({ exitCode: 0 });
+      expect(await cluster.kubectl(command, { input })).toMatchObject({ exitCode: 0 });
       await scenario.containerHas('web', 'web', scenario.pinned(image.digest));
     }
     const input = manifest('registry.example/shop:stable');
-    expect(await cluster.kubectl(arguments_, { input })).toMatchObject({ exitCode: 0 });
+    expect(await cluster.kubectl(command, { input })).toMatchObject({ exitCode: 0 });
     expect(await scenario.event('web', 'ImageContested')).toContain('kubectl');
     const { spec } = await scenario.deployment('web');
     expect(spec.template.spec.containers.map((container) => container.image)).toEqual([

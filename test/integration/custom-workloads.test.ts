@@ -1,0 +1,120 @@
+// Triggers on kinds that an administrator names: with a resource of the test, in the shape of an Argo Rollout.
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { SharedCluster } from '../support/fixture.ts';
+import { type KubeObject, resource } from '../support/resources.ts';
+import { triggers } from '../support/scenario.ts';
+import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
+
+const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
+
+let cluster: Cluster;
+let view: SharedCluster;
+
+beforeAll(async () => {
+  cluster = await startCluster({ assets: inject('cluster').assets, crds });
+  view = new SharedCluster(cluster.facts);
+});
+afterAll(async () => {
+  await view.close();
+  await cluster.stop();
+});
+
+const group = 'rollouts.example.test';
+const name = `rollouts.${group}`;
+const definitions = resource<KubeObject & { readonly spec: unknown }>(
+  'apiextensions.k8s.io/v1',
+  'CustomResourceDefinition',
+  'customresourcedefinitions',
+);
+const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+const definition = {
+  metadata: { name },
+  spec: {
+    group,
+    scope: 'Namespaced',
+    names: { plural: 'rollouts', singular: 'rollout', kind: 'Rollout', listKind: 'RolloutList' },
+    versions: [
+      {
+        name: 'v1alpha1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', properties: { spec: open } } },
+      },
+    ],
+  },
+};
+
+type Rollout = KubeObject & {
+  readonly spec: {
+    readonly template: {
+      readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+      readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] };
+    };
+  };
+};
+const rollouts = resource<Rollout>(`${group}/v1alpha1`, 'Rollout', 'rollouts');
+
+it('serves a kind that is named, also when it comes into the cluster later, and goes on when it is taken away', async () => {
+  const scenario = await startTestScenario(view);
+  const { namespace } = scenario;
+  const { kube } = view;
+  const kinds = `rollouts.v1alpha1.${group}=spec.template.spec`;
+  const operator = await startTestOperator(cluster.kubeconfigPath, ['--workload-kinds', kinds]);
+  await kube.create(definitions, definition);
+
+  const first = await scenario.push('latest', 'first');
+  await scenario.createStream('web', ['latest']);
+  const from = { kind: 'ImageStreamTag', name: 'web:latest' };
+  const fieldPath = 'spec.template.spec.containers[?(@.name=="web")].image';
+  const containers = [
+    { name: 'side', image: 'example.test/side:1', args: ['keep'] },
+    { name: 'web', image: ' ', args: ['me'] },
+  ];
+  const create = (rollout: string, annotations: object): Promise<Rollout> =>
+    eventually(
+      () =>
+        kube
+          .create(rollouts, {
+            metadata: {
+              namespace,
+              name: rollout,
+              annotations: { ...triggers({ from, fieldPath }), ...annotations },
+            },
+            spec: { template: { spec: { containers } } },
+          })
+          .catch(() => false as const),
+      { what: 'the new kind to be served' },
+    );
+  await create('web', {});
+  await create('quiet', { 'imagestream-operator/mode': 'annotate' });
+  const has = (digest: string): Promise<Rollout> =>
+    eventually(
+      async () => {
+        const rollout = await kube.get(rollouts, { namespace, name: 'web' });
+        return rollout.spec.template.spec.containers[1]?.image === scenario.pinned(digest) && rollout;
+      },
+      { what: `the Rollout to have ${digest}`, timeoutMs: 40_000 },
+    );
+  const { spec } = await has(first.digest);
+  expect(spec.template.spec.containers).toEqual([
+    containers[0],
+    { ...containers[1], image: scenario.pinned(first.digest) },
+  ]);
+  expect(await scenario.event('web', 'ImageUpdated')).toContain('container web now runs web:latest');
+  const quiet = await kube.get(rollouts, { namespace, name: 'quiet' });
+  expect(quiet.spec.template.spec.containers).toEqual(containers);
+  expect(quiet.spec.template.metadata?.annotations?.['imagestream-operator/images']).toContain(first.digest);
+
+  const second = await scenario.push('latest', 'second');
+  await scenario.requestImport('web');
+  await has(second.digest);
+  await kube.delete(definitions, { name });
+  const third = await scenario.push('latest', 'third');
+  await scenario.requestImport('web');
+  await scenario.tagHas('web', 'latest', third.digest);
+  expect(operator.logs.map(({ msg }) => msg)).not.toContain('reconcile failed, it is tried again');
+});
