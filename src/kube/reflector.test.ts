@@ -54,7 +54,11 @@ async function setUp(answers: readonly Answer[], clock: Clock = fastClock) {
 
 async function setUpStreaming(
   answers: readonly Answer[],
-  { clock = fastClock, hasStreamingLists = true }: { clock?: Clock; hasStreamingLists?: boolean } = {},
+  {
+    clock = fastClock,
+    hasStreamingLists = true,
+    isOptional = false,
+  }: { clock?: Clock; hasStreamingLists?: boolean; isOptional?: boolean } = {},
 ) {
   const asked: string[] = [];
   const server = await HttpListener.start((request: IncomingMessage, response) => {
@@ -74,7 +78,15 @@ async function setUpStreaming(
   const heard: string[] = [];
   store.onChange((key, after) => heard.push(`${key}=${after?.metadata.resourceVersion ?? 'gone'}`));
   const log = pino({ enabled: false });
-  const reflector = new Reflector({ client, resource, store, keep: (object) => object, clock, log });
+  const reflector = new Reflector({
+    client,
+    resource,
+    store,
+    keep: (object) => object,
+    isOptional,
+    clock,
+    log,
+  });
   const abort = new AbortController();
   const running = reflector.run(abort.signal);
   const stop = async (): Promise<void> => {
@@ -312,5 +324,46 @@ describe('a watch that begins with a list', () => {
       expect(wait).toBeGreaterThanOrEqual(500 * 2 ** i);
       await clock.advance(wait);
     }
+  });
+
+  it('gives up the connection when the server reports an error within it', async () => {
+    const closed = Promise.withResolvers<void>();
+    const { heard, reflector } = await setUpStreaming([
+      (response) => {
+        response.on('close', () => closed.resolve());
+        response.write(
+          event('ADDED', thing('x', '3')) + event('ERROR', { code: 500, message: 'etcd is away' }),
+        );
+      },
+      (response) => response.write(event('ADDED', thing('y', '2')) + end),
+    ]);
+    await closed.promise;
+    await reflector.synced;
+    expect(heard).toEqual(['a/x=3', 'a/y=2', 'a/x=gone']);
+  });
+});
+
+describe('an optional kind', () => {
+  it.each([404, 403])('that the server does not serve (%s) has no objects until it does', async (status) => {
+    let served = false;
+    const { heard, reflector } = await setUpStreaming(
+      [
+        (response) => {
+          if (served)
+            response.write(
+              event('ADDED', thing('x', '3')) +
+                event('BOOKMARK', {
+                  metadata: { resourceVersion: '20', annotations: { 'k8s.io/initial-events-end': 'true' } },
+                }),
+            );
+          else response.writeHead(status).end('{}');
+        },
+      ],
+      { isOptional: true },
+    );
+    await reflector.synced;
+    expect(heard).toEqual([]);
+    served = true;
+    await eventually(() => heard.length === 1, { what: 'the object' });
   });
 });

@@ -178,9 +178,14 @@ export class Reflector<T extends KubeObject, S> {
       const response = await client.watch(this.#path, query, AbortSignal.any([signal, silence.signal]));
       onEvent?.('watch');
       const events = watchEvents(response.body, heard);
-      if (from === undefined) await this.#takeList(events);
-      onWatching();
-      for await (const event of events) this.#apply(event);
+      try {
+        if (from === undefined) await this.#takeList(events);
+        onWatching();
+        for await (const event of events) this.#apply(event);
+      } finally {
+        // Closes the connection of a list that failed half-way.
+        await events.return(undefined);
+      }
     } finally {
       cancel();
     }
