@@ -125,7 +125,6 @@ describe('of a custom resource', () => {
     expect(movesPatch(custom, workload, { mode: 'digest', moves })).toEqual({
       type: 'json',
       document: [
-        { op: 'replace', path: '/metadata/uid', value: 'u2' },
         { op: 'replace', path: '/metadata/resourceVersion', value: '9' },
         { op: 'add', path: `${base}/containers/1/image`, value: 'r/app@sha256:1' },
         { op: 'add', path: `${base}/initContainers/0/image`, value: 'r/app@sha256:1' },

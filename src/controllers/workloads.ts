@@ -104,12 +104,14 @@ function mergeDocument(
   return guarded(workload, workload.podSpecPath.split('.'), podSpec);
 }
 
-/** By their places in the lists: with its own version and uid in it the object is the one that was read, or it is a conflict. */
+/**
+ * By their places in the lists. With its own version in it the object is the one that was read, or it is a conflict; another uid
+ * would be refused as a change of it.
+ */
 function jsonOperations(workload: TriggeredWorkload, moves: readonly ImageMove[]): readonly JsonObject[] {
-  const { uid, resourceVersion, podSpecPath } = workload;
+  const { resourceVersion, podSpecPath } = workload;
   const base = `/${podSpecPath.split('.').join('/')}`;
   return [
-    { op: 'replace', path: '/metadata/uid', value: uid },
     { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
     ...moves.map(({ list, container, to }) => {
       const index = workload[list].findIndex(({ name }) => name === container);

@@ -109,6 +109,14 @@ it('serves a kind that is named, also when it comes into the cluster later, and 
   expect(quiet.spec.template.spec.containers).toEqual(containers);
   expect(quiet.spec.template.metadata?.annotations?.['imagestream-operator/images']).toContain(first.digest);
 
+  // What the operator's patch relies on: with another version in it, it is a conflict and not a write.
+  await expect(
+    kube.patch(rollouts, { namespace, name: 'web', patchType: 'json' }, [
+      { op: 'replace', path: '/metadata/resourceVersion', value: '1' },
+      { op: 'add', path: '/spec/template/spec/containers/1/image', value: 'example.test/other:1' },
+    ]),
+  ).rejects.toMatchObject({ status: 409 });
+
   const second = await scenario.push('latest', 'second');
   await scenario.requestImport('web');
   await has(second.digest);
