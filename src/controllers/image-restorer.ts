@@ -12,7 +12,7 @@ import type { ImageToRestore, Importer } from './importer.ts';
 
 /** Options of {@link ImageRestorer}. */
 export interface ImageRestorerOptions {
-  readonly importer: Importer;
+  readonly importer: Pick<Importer, 'restore'>;
   /** Hears of the streams whose images are there again. */
   readonly onRestored: (stream: ObjectKey) => void;
   readonly clock: Clock;

@@ -223,8 +223,9 @@ export class TagObjectWriter {
       const written = await this.#options.client.apply(imageStreamTags, base, { force }, signal);
       this.#memory.worked(key);
       const changed = written.metadata.resourceVersion !== known?.resourceVersion;
-      // The watch may be faster than the answer.
-      if (changed && this.#options.views.object(key) === known) this.#memory.awaits(key);
+      // The watch may be faster than the answer. Two answers of the store may be two objects.
+      const isOld = this.#options.views.object(key)?.resourceVersion === known?.resourceVersion;
+      if (changed && isOld) this.#memory.awaits(key);
       return 'written';
     } catch (error) {
       return this.#afterFailure(view, task, error);
