@@ -18,6 +18,7 @@ import type { CheckMemory } from './check-memory.ts';
 import type { Importer, ImportResults } from './importer.ts';
 import type { PushTrust } from './push-hints.ts';
 import {
+  isState,
   type StatusMemory,
   type StatusWriterOptions,
   type StreamState,
@@ -70,7 +71,7 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
     memories.set(key, memory);
     // The watch will bring what was written, and with it this key again.
     if (memory.outdated.has(resourceVersion)) return {};
-    if (memory.refused !== undefined && memory.refused === stateOf(views, stream)) return {};
+    if (isState(memory.refused, views, stream)) return {};
     let current: ImageStream | undefined = stream;
     if (memory.unwritten !== undefined)
       current = await writeOutcomes(options, memory, { stream, outcomes: memory.unwritten }, signal);
@@ -100,7 +101,7 @@ async function carryOut(
   tellPlan(options, key, plan);
   const deferred: DeferredTag[] = [];
   let current: ImageStream | undefined = stream;
-  let quiet = memory.settled !== undefined && memory.settled === stateOf(views, stream);
+  let quiet = isState(memory.settled, views, stream);
   let retryAfterMs = gathered.recheckAfterMs;
   for await (const results of importer.run(plan, stream.metadata.namespace ?? '', signal)) {
     remember(options, key, { plan, begun }, results);

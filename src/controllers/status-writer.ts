@@ -13,7 +13,7 @@ import type { EventRecorder } from '../kube/event-recorder.ts';
 import { objectKey } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { tellRefusal, tellTransitions } from './stream-events.ts';
-import type { StreamViews } from './tag-objects.ts';
+import { type StreamViews, versionsOf } from './tag-objects.ts';
 
 /** What the writer works with. */
 export interface StatusWriterOptions {
@@ -36,8 +36,12 @@ export type StreamState = string;
 /** The present state of a stream. */
 export function stateOf(views: StreamViews, stream: ImageStream): StreamState {
   const { uid, resourceVersion } = stream.metadata;
-  const objects = views.objectsOf(stream).map(({ name, resourceVersion: version }) => `${name}@${version}`);
-  return [`${uid}@${resourceVersion}`, ...objects].join();
+  return `${uid}@${resourceVersion},${versionsOf(views.objectsOf(stream))}`;
+}
+
+/** True when nothing about a stream has changed since a state. */
+export function isState(state: StreamState | undefined, views: StreamViews, stream: ImageStream): boolean {
+  return state !== undefined && state === stateOf(views, stream);
 }
 
 /** What this process remembers of the writes of a stream; nothing of it has to survive. */

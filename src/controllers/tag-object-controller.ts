@@ -59,7 +59,7 @@ export function tagObjectReconcile(options: TagObjectControllerOptions): Reconci
     if (object.of === undefined) return tellName(options, object, signal);
     const stream = objectKey(object.namespace, object.of.stream);
     // The stream looks after it.
-    if (streams.get(stream) !== undefined) return {};
+    if (streams.has(stream)) return {};
     // An object that the operator made belongs to a stream that is gone, also when its owner was taken off it.
     const isOrphan = object.owner !== undefined || (object.isKept && object.declared === undefined);
     if (isOrphan) return deleteOrphan(options, memory, { key, object }, signal);
@@ -83,7 +83,7 @@ export function watchTagObjects(
 ): void {
   tagObjects.onChange((key, after, before) => {
     const places = new Set([after, before].flatMap((object) => streamKeyOf(object) ?? []));
-    const present = [...places].filter((stream) => streams.get(stream) !== undefined);
+    const present = [...places].filter((stream) => streams.has(stream));
     for (const stream of present) enqueueStream(stream);
     const own = streamKeyOf(after);
     if (own === undefined || !present.includes(own)) enqueueObject(key);

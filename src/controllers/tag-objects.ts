@@ -112,11 +112,11 @@ export class StreamViews {
     return stream === undefined ? undefined : this.of(stream);
   }
 
-  /** A stream that is at hand, with all of its tags; the same object as long as nothing changes. */
+  /** A stream that is at hand, with all of its tags. */
   of(stream: ImageStream): ImageStream {
     const objects = this.objectsOf(stream).filter((object) => object.declared !== undefined);
     if (objects.length === 0) return stream;
-    const declared = objects.map(({ name, resourceVersion }) => `${name}@${resourceVersion}`).join();
+    const declared = versionsOf(objects);
     const known = this.#views.get(stream);
     if (known?.declared === declared) return known.view;
     const view = withDeclaredTags(
@@ -147,4 +147,9 @@ export class StreamViews {
     const keys = this.#tagObjects.keysByIndex(byStream, key);
     return [...keys].flatMap((objectKeyOf) => this.#tagObjects.get(objectKeyOf) ?? []);
   }
+}
+
+/** The same text as long as they are the same objects in the same versions. */
+export function versionsOf(objects: readonly KnownTagObject[]): string {
+  return objects.map(({ name, resourceVersion }) => `${name}@${resourceVersion}`).join();
 }

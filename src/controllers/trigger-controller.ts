@@ -8,7 +8,7 @@ import { type Hold, holdAt } from '../domain/hold.ts';
 import { afterPeace } from '../domain/image-contest.ts';
 import { earliest } from '../domain/import-plan.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
-import { resolvePullSpec } from '../domain/tag-resolution.ts';
+import { newestItem, resolvePullSpec } from '../domain/tag-resolution.ts';
 import type { StreamTag } from '../domain/trigger-annotation.ts';
 import {
   type ImageMove,
@@ -21,16 +21,10 @@ import {
 import type { Reconcile } from '../kube/controller.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
+import type { BlockedReason } from '../observability/metrics.ts';
 import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
-import {
-  type BlockedReason,
-  type MoveOptions,
-  type MoveTarget,
-  makeMoves,
-  place,
-  type WorkloadMemory,
-} from './trigger-moves.ts';
+import { type MoveOptions, type MoveTarget, makeMoves, place, type WorkloadMemory } from './trigger-moves.ts';
 import type { WorkloadKind } from './workloads.ts';
 
 /** What the controller works with. */
@@ -191,8 +185,7 @@ function importedAtOf(
     const before = resolved.get(sourceKey(source));
     if (before === undefined || before === to) return [];
     const stream = views.get(objectKey(source.namespace, source.stream));
-    const newest = stream?.status?.tags?.find(({ tag }) => tag === source.tag)?.items?.[0];
-    return parseTime(newest?.created) ?? [];
+    return parseTime(newestItem(stream, source.tag)?.created) ?? [];
   });
   return times.length === 0 ? undefined : Math.max(...times);
 }

@@ -11,7 +11,7 @@ import { isNotFound, isRefused } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { objectKey } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
-import type { Metrics } from '../observability/metrics.ts';
+import type { BlockedReason, Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { kindName, movesPatch, type WorkloadKind } from './workloads.ts';
 
@@ -23,9 +23,6 @@ export interface MoveOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
 }
-
-/** Why the images of a workload do not move although a tag has. */
-export type BlockedReason = 'contested' | 'held' | 'invalid' | 'refused' | 'waiting';
 
 /** What this process remembers of a workload; nothing of it has to survive. */
 export interface WorkloadMemory {
@@ -74,12 +71,13 @@ export async function makeMoves(
 ): Promise<WorkResult> {
   const { kind, workload, memory } = target;
   const patch = movesPatch(kind, workload, { mode, moves });
+  const images = JSON.stringify([mode, ...moves.map(({ list, container, to }) => [list, container, to])]);
   if (patch === undefined) {
-    report(options, target, moves);
+    if (memory.reported !== images) report(options, workload, moves);
+    memory.reported = images;
     return {};
   }
   const now = options.clock.now();
-  const images = JSON.stringify([mode, ...moves.map(({ list, container, to }) => [list, container, to])]);
   const verdict = judgeWrite(memory.contest, images, now);
   if (verdict.kind === 'rest') {
     memory.contest = verdict.contest;
@@ -102,11 +100,11 @@ export async function makeMoves(
 }
 
 /** Once for the same moves. */
-function report({ recorder, log }: MoveOptions, target: MoveTarget, moves: readonly ImageMove[]): void {
-  const { workload, memory } = target;
-  const wanted = JSON.stringify(moves.map(({ container, to }) => [container, to]));
-  if (memory.reported === wanted) return;
-  memory.reported = wanted;
+function report(
+  { recorder, log }: MoveOptions,
+  workload: TriggeredWorkload,
+  moves: readonly ImageMove[],
+): void {
   for (const { container, from, to, source } of moves) {
     log.info({ ...place(workload), container, from, to, source: nameOf(source) }, 'image reported');
     const message = `container ${container} would run ${nameOf(source)}: ${to}${formerly(from)}`;

@@ -255,7 +255,7 @@ function heldImage(status: NamedTagEventList | undefined): string | undefined {
   return status?.items?.[0]?.image || undefined;
 }
 
-/** What follows from a tag's source alone, worked out once for each tag object: a stream's objects never change. */
+/** What follows from a tag's source alone, worked out once for each tag object that was read: it never changes. */
 const knownSources = new WeakMap<SourcedTag, { readonly parsed: Parsed; readonly phase: number }>();
 
 function sourceFacts(tag: SourcedTag): { readonly parsed: Parsed; readonly phase: number } {

@@ -7,6 +7,7 @@
 import type { ImageStream, TagEvent } from '../api/generated/image-stream.ts';
 import type { SourcedTag } from './import-attempt.ts';
 import type { ImportFailure } from './import-failure.ts';
+import { newestItem } from './tag-resolution.ts';
 
 /** A stream of a namespace. */
 export interface StreamName {
@@ -68,12 +69,14 @@ export function followedTag(stream: ImageStream, tag: SourcedTag): string | unde
 
 /** What a source stands for. The newest item of a tag counts, whatever its conditions say. */
 export function resolveSource(source: LocalSource, streams: SourceStreams): Resolution {
-  const tags = streams(source)?.status?.tags ?? [];
+  const stream = streams(source);
   if (source.kind === 'tag') {
-    const item = tags.find(({ tag }) => tag === source.tag)?.items?.[0];
+    const item = newestItem(stream, source.tag);
     return item === undefined ? missing(source) : { ok: true, item };
   }
-  const items = tags.flatMap((entry) => entry.items ?? []).filter(({ image }) => hasId(image, source.id));
+  const items = (stream?.status?.tags ?? [])
+    .flatMap((entry) => entry.items ?? [])
+    .filter(({ image }) => hasId(image, source.id));
   const [first] = items;
   if (first === undefined) return missing(source);
   const images = new Set(items.map(({ image }) => image));

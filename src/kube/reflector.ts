@@ -177,48 +177,37 @@ export class Reflector<T extends KubeObject, S> {
       };
       const response = await client.watch(this.#path, query, AbortSignal.any([signal, silence.signal]));
       onEvent?.('watch');
-      const events = watchEvents(response.body, heard);
-      try {
-        if (from === undefined) await this.#takeList(events);
-        onWatching();
-        for await (const event of events) this.#apply(event);
-      } finally {
-        // Closes the connection of a list that failed half-way.
-        await events.return(undefined);
+      // The keys of the objects at the beginning of a watch that begins with a list, until the bookmark that ends it.
+      let listed = from === undefined ? new Set<string>() : undefined;
+      if (listed === undefined) onWatching();
+      for await (const event of watchEvents(response.body, heard)) {
+        const metadata = this.#apply(event, listed);
+        if (listed === undefined) {
+          this.#resourceVersion = metadata.resourceVersion ?? this.#resourceVersion;
+        } else if (event.type === 'BOOKMARK' && metadata.annotations?.[listEndMark] === 'true') {
+          this.#listed(listed, metadata.resourceVersion);
+          listed = undefined;
+          onWatching();
+        }
       }
+      if (listed !== undefined) throw new Error('the watch ended within its list');
     } finally {
       cancel();
     }
   }
 
-  /** Reads the objects at the beginning of a watch, up to the bookmark that ends them. Throws when it does not come. */
-  async #takeList(events: AsyncGenerator<WatchEvent>): Promise<void> {
-    const seen = new Set<string>();
-    for (let next = await events.next(); !next.done; next = await events.next()) {
-      const { type } = next.value;
-      const object = this.#objectOf(next.value);
-      if (type === 'DELETED') {
-        seen.delete(this.#remove(object));
-      } else if (type !== 'BOOKMARK') {
-        seen.add(this.#put(object));
-      } else if (object.metadata.annotations?.[listEndMark] === 'true') {
-        this.#listed(seen, object.metadata.resourceVersion);
-        return;
-      }
-    }
-    throw new Error('the watch ended within its list');
-  }
-
-  #apply(event: WatchEvent): void {
-    const object = this.#objectOf(event);
-    if (event.type === 'DELETED') this.#remove(object);
-    else if (event.type !== 'BOOKMARK') this.#put(object);
-    this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
-  }
-
-  #objectOf(event: WatchEvent): T {
+  /** Takes an event into the store, and its key in or out of `listed`; the metadata of its object. Throws an error that was sent. */
+  #apply(event: WatchEvent, listed: Set<string> | undefined): T['metadata'] {
     if (event.type === 'ERROR') throw statusError(this.#path, event.object);
-    return event.object as T;
+    const object = event.object as T;
+    if (event.type === 'DELETED') {
+      const key = this.#remove(object);
+      listed?.delete(key);
+    } else if (event.type !== 'BOOKMARK') {
+      const key = this.#put(object);
+      listed?.add(key);
+    }
+    return object.metadata;
   }
 
   #remove({ metadata: { namespace, name } }: T): string {

@@ -38,7 +38,7 @@ const maxRead = 32;
 /** Objects in memory. Readers must not change what they get. */
 export class Store<T> {
   readonly #versionOf: (object: T) => string;
-  readonly #objects: Pick<Map<ObjectKey, T>, 'get' | 'keys' | 'size'> & {
+  readonly #objects: Pick<Map<ObjectKey, T>, 'get' | 'has' | 'keys' | 'size'> & {
     set(key: ObjectKey, object: T): void;
     delete(key: ObjectKey): void;
   };
@@ -59,6 +59,11 @@ export class Store<T> {
   /** The object under a key. */
   get(key: ObjectKey): T | undefined {
     return this.#objects.get(key);
+  }
+
+  /** True when there is an object under a key; it is not read for that. */
+  has(key: ObjectKey): boolean {
+    return this.#objects.has(key);
   }
 
   /** All keys. */
@@ -131,6 +136,10 @@ class TextMap<T> {
 
   get size(): number {
     return this.#texts.size;
+  }
+
+  has(key: ObjectKey): boolean {
+    return this.#texts.has(key);
   }
 
   keys(): MapIterator<ObjectKey> {

@@ -30,7 +30,6 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   /** By group, which take turns in this order; the keys of one in the order in which they came. */
   readonly #ready = new Map<string, Set<string>>();
-  #depth = 0;
   readonly #running = new Set<string>();
   /** Keys that came while they were being worked on. */
   readonly #again = new Set<string>();
@@ -45,7 +44,7 @@ export class WorkQueue {
 
   /** Keys that wait for a worker now; delayed ones do not count. */
   get depth(): number {
-    return this.#depth;
+    return [...this.#ready.values()].reduce((sum, keys) => sum + keys.size, 0);
   }
 
   /** Keys that are being worked on. */
@@ -86,7 +85,6 @@ export class WorkQueue {
     for (const { cancel } of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#ready.clear();
-    this.#depth = 0;
     this.#again.clear();
     if (this.#running.size === 0) return Promise.resolve();
     this.#idle ??= Promise.withResolvers<void>();
@@ -106,24 +104,20 @@ export class WorkQueue {
   #enter(key: string): void {
     const group = this.#options.groupOf?.(key) ?? '';
     const keys = this.#ready.get(group);
-    if (keys?.has(key) === true) return;
-    this.#depth++;
     if (keys === undefined) this.#ready.set(group, new Set([key]));
     else keys.add(key);
   }
 
   /** The first key of the group whose turn it is; that group then comes last. */
   #next(): string | undefined {
-    for (const [group, keys] of this.#ready) {
-      this.#ready.delete(group);
-      for (const key of keys) {
-        keys.delete(key);
-        this.#depth--;
-        if (keys.size > 0) this.#ready.set(group, keys);
-        return key;
-      }
-    }
-    return undefined;
+    const [turn] = this.#ready;
+    if (turn === undefined) return undefined;
+    const [group, keys] = turn;
+    const [key] = keys;
+    this.#ready.delete(group);
+    if (key !== undefined) keys.delete(key);
+    if (keys.size > 0) this.#ready.set(group, keys);
+    return key;
   }
 
   async #run(key: string): Promise<void> {

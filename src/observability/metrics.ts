@@ -1,6 +1,11 @@
 /** All metrics, on a registry of their own; labels come from closed sets, so that no user can grow them. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+/** Why the images of a workload do not move although a tag has. */
+export type BlockedReason = (typeof blockedReasons)[number];
+
+const blockedReasons = ['contested', 'held', 'invalid', 'refused', 'waiting'] as const;
+
 /** The operator's metrics, all zero at start. */
 export class Metrics {
   readonly registry = new Registry();
@@ -73,8 +78,7 @@ export class Metrics {
     registers: this.#registers,
     collect: () => {
       this.blocked.reset();
-      for (const reason of ['contested', 'held', 'invalid', 'refused', 'waiting'])
-        this.blocked.set({ reason }, 0);
+      for (const reason of blockedReasons) this.blocked.set({ reason }, 0);
       for (const reason of this.#blocked()) this.blocked.inc({ reason });
     },
   });
@@ -106,7 +110,7 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  #blocked: () => Iterable<string> = () => [];
+  #blocked: () => Iterable<BlockedReason> = () => [];
   #queues: readonly { readonly name: string; readonly depth: number }[] = [];
 
   constructor() {
@@ -124,7 +128,7 @@ export class Metrics {
   }
 
   /** Asks for the reason of each workload that is blocked whenever the metrics are asked for. */
-  observeBlocked(reasons: () => Iterable<string>): void {
+  observeBlocked(reasons: () => Iterable<BlockedReason>): void {
     this.#blocked = reasons;
   }
 }

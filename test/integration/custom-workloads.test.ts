@@ -1,27 +1,13 @@
 // Triggers on kinds that an administrator names: with a resource of the test, in the shape of an Argo Rollout.
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { SharedCluster } from '../support/fixture.ts';
+import { useOwnCluster } from '../support/own-cluster.ts';
 import { type KubeObject, resource } from '../support/resources.ts';
 import { triggers } from '../support/scenario.ts';
 import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
-const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
-
-let cluster: Cluster;
-let view: SharedCluster;
-
-beforeAll(async () => {
-  cluster = await startCluster({ assets: inject('cluster').assets, crds });
-  view = new SharedCluster(cluster.facts);
-});
-afterAll(async () => {
-  await view.close();
-  await cluster.stop();
-});
+const own = useOwnCluster();
 
 const group = 'rollouts.example.test';
 const name = `rollouts.${group}`;
@@ -59,11 +45,11 @@ type Rollout = KubeObject & {
 const rollouts = resource<Rollout>(`${group}/v1alpha1`, 'Rollout', 'rollouts');
 
 it('serves a kind that is named, also when it comes into the cluster later, and goes on when it is taken away', async () => {
-  const scenario = await startTestScenario(view);
+  const scenario = await startTestScenario(own.view);
   const { namespace } = scenario;
-  const { kube } = view;
+  const { kube } = own.view;
   const kinds = `rollouts.v1alpha1.${group}=spec.template.spec`;
-  const operator = await startTestOperator(cluster.kubeconfigPath, ['--workload-kinds', kinds]);
+  const operator = await startTestOperator(own.cluster.kubeconfigPath, ['--workload-kinds', kinds]);
   await kube.create(definitions, definition);
 
   const first = await scenario.push('latest', 'first');

@@ -1,37 +1,24 @@
 // What an operator does by itself: checks on a schedule, hints by push notifications, a policy file, whole repositories.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { SharedCluster } from '../support/fixture.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
+import { useOwnCluster } from '../support/own-cluster.ts';
 import { imageStream, imageStreams } from '../support/resources.ts';
 import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
 import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
-const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
 const secret = 'a secret of some length';
 
-let cluster: Cluster;
-let view: SharedCluster;
-
-beforeAll(async () => {
-  cluster = await startCluster({ assets: inject('cluster').assets, crds });
-  view = new SharedCluster(cluster.facts);
-});
-afterAll(async () => {
-  await view.close();
-  await cluster.stop();
-});
+const own = useOwnCluster();
 
 const startOperator = (args: readonly string[] = []): Promise<OperatorProcess> =>
-  startTestOperator(cluster.kubeconfigPath, args);
-const startScenario = (): Promise<Scenario> => startTestScenario(view);
+  startTestOperator(own.cluster.kubeconfigPath, args);
+const startScenario = (): Promise<Scenario> => startTestScenario(own.view);
 
 /** Creates a stream whose tag `latest` is checked by itself. */
 async function createScheduled(
@@ -40,14 +27,14 @@ async function createScheduled(
   image = scenario.pullSpec('latest'),
 ): Promise<void> {
   const importPolicy = { insecure: true, scheduled: true };
-  await view.kube.create(imageStreams, {
+  await own.view.kube.create(imageStreams, {
     metadata: { namespace: scenario.namespace, name },
     spec: { tags: [{ name: 'latest', from: { kind: 'DockerImage', name: image }, importPolicy }] },
   });
 }
 
 async function writeTemporary(name: string, content: string): Promise<string> {
-  const path = join(cluster.dir, name);
+  const path = join(own.cluster.dir, name);
   await writeFile(path, content);
   onTestFinished(() => rm(path, { force: true }));
   return path;
@@ -149,7 +136,7 @@ describe('a push notification', () => {
 
   it('without a secret cannot be switched on', async () => {
     const operator = OperatorProcess.spawn({
-      kubeconfigPath: cluster.kubeconfigPath,
+      kubeconfigPath: own.cluster.kubeconfigPath,
       args: ['--notification-port', '0'],
     });
     const { code, stderr } = await operator.exited;
@@ -207,7 +194,7 @@ describe('a registry policy', () => {
   it('with faults ends the start, and names them all', async () => {
     const path = await writeTemporary('policy.yaml', 'alowed: []\nblocked: [7]\n');
     const operator = OperatorProcess.spawn({
-      kubeconfigPath: cluster.kubeconfigPath,
+      kubeconfigPath: own.cluster.kubeconfigPath,
       args: ['--registry-policy', path],
     });
     const { code, stderr } = await operator.exited;
@@ -226,7 +213,7 @@ describe('a whole repository', () => {
       digests.set(tag, (await scenario.push(tag, tag)).digest);
     }
     const base = imageStream({ namespace: scenario.namespace, name: 'all' });
-    await view.kube.create(imageStreams, {
+    await own.view.kube.create(imageStreams, {
       ...base,
       metadata: { ...base.metadata, annotations: { 'openshift.io/image.insecureRepository': 'true' } },
       spec: { dockerImageRepository: `${scenario.proxy.host}/${scenario.repository}` },

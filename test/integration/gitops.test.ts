@@ -15,7 +15,6 @@ import {
   type ImageStream,
   imageStream,
   imageStreamTags,
-  type Workload,
 } from '../support/resources.ts';
 import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
@@ -162,41 +161,26 @@ function withoutNulls(value: unknown): unknown {
 }
 
 describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
-  const annotationOf = (workload: Workload): string | undefined => {
-    const { annotations } = workload.spec.template.metadata as { annotations?: Record<string, string> };
-    return annotations?.['imagestream-operator/images'];
+  const image = 'registry.example/shop:stable';
+  const manifestOf = ({ namespace }: Scenario, more: Readonly<Record<string, string>> = {}): string => {
+    const { kind, apiVersion } = deployments;
+    const annotations = { ...triggers(trigger('web:latest', 'web')), ...more };
+    const object = deployment({ namespace, name: 'web', containers: { web: image }, annotations });
+    return JSON.stringify({ apiVersion, kind, ...object });
   };
 
   it('rolls out by the mode annotate, shows no difference, and nothing moves when it is applied again and again', async () => {
     const scenario = await startTestScenario(cluster);
     const first = await scenario.push('latest', 'first');
     await scenario.createStream('web', ['latest']);
-    const { kind, apiVersion } = deployments;
-    const annotations = {
-      ...triggers(trigger('web:latest', 'web')),
-      'imagestream-operator/mode': 'annotate',
-    };
-    const containers = { web: 'registry.example/shop:stable' };
-    const manifest = JSON.stringify({
-      apiVersion,
-      kind,
-      ...deployment({ namespace: scenario.namespace, name: 'web', containers, annotations }),
-    });
+    const manifest = manifestOf(scenario, { 'imagestream-operator/mode': 'annotate' });
     const kubectl = (verb: string) =>
       cluster.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input: manifest });
-    const shows = (image: BuiltImage) =>
-      eventually(
-        async () => {
-          const workload = await scenario.deployment('web');
-          return annotationOf(workload)?.includes(image.digest) === true && workload;
-        },
-        { what: `the template to show ${image.digest}` },
-      );
     expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
-    await shows(first);
+    await scenario.templateShows('web', 'web', scenario.pinned(first.digest));
     const second = await scenario.push('latest', 'second');
     await scenario.requestImport('web');
-    const rolled = await shows(second);
+    const rolled = await scenario.templateShows('web', 'web', scenario.pinned(second.digest));
     for (let round = 0; round < 3; round++) {
       expect(await kubectl('diff')).toMatchObject({ stdout: '', stderr: '', exitCode: 0 });
       expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
@@ -208,30 +192,20 @@ describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
 
   it('has its image for itself in the end when the file has one, and the operator says so', async () => {
     const scenario = await startTestScenario(cluster);
-    const image = await scenario.push('latest', 'first');
+    const pushed = await scenario.push('latest', 'first');
     await scenario.createStream('web', ['latest']);
-    await scenario.tagHas('web', 'latest', image.digest);
-    const manifest = (containerImage: string): string => {
-      const { kind, apiVersion } = deployments;
-      const annotations = triggers(trigger('web:latest', 'web'));
-      const containers = { web: containerImage };
-      const object = deployment({ namespace: scenario.namespace, name: 'web', containers, annotations });
-      return JSON.stringify({ apiVersion, kind, ...object });
-    };
+    await scenario.tagHas('web', 'latest', pushed.digest);
+    const input = manifestOf(scenario);
     const force = flags.length === 0 ? [] : ['--force-conflicts'];
     const command = ['apply', ...flags, ...force, `--namespace=${scenario.namespace}`, '-f', '-'];
     // As Argo CD and Flux do it when they see a difference.
     for (let round = 1; round <= 4; round++) {
-      const input = manifest('registry.example/shop:stable');
       expect(await cluster.kubectl(command, { input })).toMatchObject({ exitCode: 0 });
-      await scenario.containerHas('web', 'web', scenario.pinned(image.digest));
+      await scenario.containerHas('web', 'web', scenario.pinned(pushed.digest));
     }
-    const input = manifest('registry.example/shop:stable');
     expect(await cluster.kubectl(command, { input })).toMatchObject({ exitCode: 0 });
     expect(await scenario.event('web', 'ImageContested')).toContain('kubectl');
     const { spec } = await scenario.deployment('web');
-    expect(spec.template.spec.containers.map((container) => container.image)).toEqual([
-      'registry.example/shop:stable',
-    ]);
+    expect(spec.template.spec.containers.map((container) => container.image)).toEqual([image]);
   });
 });

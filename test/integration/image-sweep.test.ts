@@ -1,40 +1,26 @@
 // What operators with other settings, or that were away, do with Images and ImageStreamTags.
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { SharedCluster } from '../support/fixture.ts';
 import { pushIndex } from '../support/images.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { useOwnCluster } from '../support/own-cluster.ts';
 import { imageStreams, imageStreamTags, images, type KubeObject } from '../support/resources.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
 import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
-const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
-
-let cluster: Cluster;
-let view: SharedCluster;
-
-beforeAll(async () => {
-  cluster = await startCluster({ assets: inject('cluster').assets, crds });
-  view = new SharedCluster(cluster.facts);
-});
-afterAll(async () => {
-  await view.close();
-  await cluster.stop();
-});
+const own = useOwnCluster();
 
 const startOperator = (args: readonly string[] = []): Promise<OperatorProcess> =>
-  startTestOperator(cluster.kubeconfigPath, args);
-const startScenario = (): Promise<Scenario> => startTestScenario(view);
+  startTestOperator(own.cluster.kubeconfigPath, args);
+const startScenario = (): Promise<Scenario> => startTestScenario(own.view);
 
 /** The name of an Image. */
 const objectName = (digest: string): string => digest.replace(':', '-');
 
 const findImage = (digest: string): Promise<KubeObject | undefined> =>
-  view.kube.find(images, { name: objectName(digest) });
+  own.view.kube.find(images, { name: objectName(digest) });
 
 async function imageGoes(digest: string): Promise<void> {
   await eventually(async () => (await findImage(digest)) === undefined, {
@@ -51,8 +37,8 @@ describe('an Image', () => {
     const before = await scenario.tagObjectIs('web.1', ({ image: shown }) => shown !== undefined);
     await operator.stop();
     await startOperator();
-    await view.kube.delete(images, { name: objectName(image.digest) });
-    await view.kube.delete(imageStreamTags, { namespace: scenario.namespace, name: 'web.1' });
+    await own.view.kube.delete(images, { name: objectName(image.digest) });
+    await own.view.kube.delete(imageStreamTags, { namespace: scenario.namespace, name: 'web.1' });
     await scenario.tagObjectIs('web.1', ({ metadata, image: shown }) => {
       expect(shown).toEqual(before.image);
       return metadata.uid !== before.metadata.uid;
@@ -63,7 +49,7 @@ describe('an Image', () => {
 describe('the sweep', () => {
   it('takes what no history reaches, and nothing that a history or its index holds', async () => {
     const scenario = await startScenario();
-    const target = { host: view.registryHost, repository: scenario.repository };
+    const target = { host: own.view.registryHost, repository: scenario.repository };
     await startOperator(['--image-grace-period', '1s', '--history-limit', '2']);
     const index = await pushIndex(
       { ...target, tag: 'multi' },
@@ -94,7 +80,7 @@ describe('the sweep', () => {
       expect(await findImage(digest), digest).toBeDefined();
 
     // The index goes, and with it its images; a stream's deletion is enough.
-    await view.kube.delete(imageStreams, { namespace: scenario.namespace, name: 'web' });
+    await own.view.kube.delete(imageStreams, { namespace: scenario.namespace, name: 'web' });
     for (const digest of [index.digest, ...index.images.map((image) => image.digest), ...kept])
       await imageGoes(digest);
   });
@@ -106,7 +92,7 @@ describe('while the operator is away', () => {
     const scenario = await startScenario();
     const image = await scenario.push('1', 'first');
     await scenario.createTags('web', [scenario.dockerTag('kept', '1'), scenario.dockerTag('removed', '1')]);
-    await view.kube.create(imageStreamTags, {
+    await own.view.kube.create(imageStreamTags, {
       metadata: { namespace: scenario.namespace, name: 'web.declared' },
       tag: scenario.dockerTag('declared', '1'),
     });
@@ -114,7 +100,7 @@ describe('while the operator is away', () => {
       await scenario.tagObjectIs(name, ({ image: shown }) => shown?.metadata?.name === image.digest);
     await operator.stop();
     await scenario.setTags('web', [scenario.dockerTag('kept', '1')]);
-    await view.kube.delete(imageStreamTags, { namespace: scenario.namespace, name: 'web.declared' });
+    await own.view.kube.delete(imageStreamTags, { namespace: scenario.namespace, name: 'web.declared' });
 
     await startOperator();
     await eventually(async () => tagOf(await scenario.stream('web'), 'declared') === undefined, {
@@ -126,7 +112,7 @@ describe('while the operator is away', () => {
       ['removed', image.digest],
     ]);
     expect(
-      await view.kube.find(imageStreamTags, { namespace: scenario.namespace, name: 'web.declared' }),
+      await own.view.kube.find(imageStreamTags, { namespace: scenario.namespace, name: 'web.declared' }),
     ).toBeUndefined();
   });
 });

@@ -1,31 +1,17 @@
-import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { SharedCluster } from '../support/fixture.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { useOwnCluster } from '../support/own-cluster.ts';
 import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { tagOf } from '../support/stream-waits.ts';
 import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
-const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
+const own = useOwnCluster();
 
-let cluster: Cluster;
-let view: SharedCluster;
-
-beforeAll(async () => {
-  cluster = await startCluster({ assets: inject('cluster').assets, crds });
-  view = new SharedCluster(cluster.facts);
-});
-afterAll(async () => {
-  await view.close();
-  await cluster.stop();
-});
-
-const startOperator = (): Promise<OperatorProcess> => startTestOperator(cluster.kubeconfigPath);
-const startScenario = (): Promise<Scenario> => startTestScenario(view);
+const startOperator = (): Promise<OperatorProcess> => startTestOperator(own.cluster.kubeconfigPath);
+const startScenario = (): Promise<Scenario> => startTestScenario(own.view);
 
 /** A stream and a Deployment that follows it, imported. */
 async function following(scenario: Scenario): Promise<string> {
@@ -54,9 +40,9 @@ describe('the API server', () => {
     const operator = await startOperator();
     const scenario = await startScenario();
     await following(scenario);
-    await cluster.stopApiServer();
+    await own.cluster.stopApiServer();
     await operator.logged('list and watch interrupted', 20_000);
-    await cluster.startApiServer();
+    await own.cluster.startApiServer();
     const second = await scenario.push('latest', 'second');
     await scenario.requestImport('web');
     await scenario.containerHas('web', 'web', scenario.pinned(second.digest));

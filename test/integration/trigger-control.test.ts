@@ -34,12 +34,6 @@ const hold = (value: string | null) => ({ 'imagestream-operator/hold': value });
 const imagesOf = (workload: Workload): readonly string[] =>
   workload.spec.template.spec.containers.map(({ image }) => image);
 
-const templateImages = (workload: Workload): unknown => {
-  const { annotations = {} } = workload.spec.template.metadata as { annotations?: Record<string, string> };
-  const text = annotations['imagestream-operator/images'];
-  return text === undefined ? undefined : JSON.parse(text);
-};
-
 async function annotate<T extends KubeObject>(
   type: ResourceType<T>,
   name: string,
@@ -83,20 +77,11 @@ async function witness(digest: string): Promise<void> {
 describe('the mode annotate', () => {
   it('sets an annotation of the pod template and leaves the image, which rolls out', async () => {
     const first = await start(mode('annotate'), 'registry.example/shop:stable');
-    const shows = (digest: string) =>
-      eventually(
-        async () => {
-          const workload = await scenario.deployment('web');
-          const images = templateImages(workload) as Record<string, string> | undefined;
-          return images?.['web'] === scenario.pinned(digest) && workload;
-        },
-        { what: `the template to show ${digest}` },
-      );
-    const before = await shows(first.digest);
+    const before = await scenario.templateShows('web', 'web', scenario.pinned(first.digest));
     expect(imagesOf(before)).toEqual(['registry.example/shop:stable']);
     const second = await scenario.push('latest', 'second');
     await scenario.requestImport('web');
-    const after = await shows(second.digest);
+    const after = await scenario.templateShows('web', 'web', scenario.pinned(second.digest));
     expect(imagesOf(after)).toEqual(['registry.example/shop:stable']);
     expect(after.metadata.generation).toBe((before.metadata.generation ?? 0) + 1);
     expect(await scenario.event('web', 'ImageUpdated')).toContain('container web now runs web:latest');

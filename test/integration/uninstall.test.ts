@@ -1,10 +1,8 @@
 // Taking things away: nothing hangs, nothing is left behind, and workloads stay as they are.
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { SharedCluster } from '../support/fixture.ts';
+import { crds, useOwnCluster } from '../support/own-cluster.ts';
 import {
   customResourceDefinitions,
   deployments,
@@ -16,26 +14,14 @@ import {
 import { type Scenario, trigger, triggers } from '../support/scenario.ts';
 import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
 
-const crds = fileURLToPath(new URL('../../crds/', import.meta.url));
-
-let cluster: Cluster;
-let view: SharedCluster;
-
-beforeAll(async () => {
-  cluster = await startCluster({ assets: inject('cluster').assets, crds });
-  view = new SharedCluster(cluster.facts);
-});
-afterAll(async () => {
-  await view.close();
-  await cluster.stop();
-});
+const own = useOwnCluster();
 
 /** A namespace with a stream, ImageStreamTags (kept and declared) and a Deployment that follows. */
 async function startUsed(): Promise<{ scenario: Scenario; image: string }> {
-  const scenario = await startTestScenario(view);
+  const scenario = await startTestScenario(own.view);
   const { digest } = await scenario.push('1', 'first');
   await scenario.createStream('web', ['1']);
-  await view.kube.create(imageStreamTags, {
+  await own.view.kube.create(imageStreamTags, {
     metadata: { namespace: scenario.namespace, name: 'web.mine' },
     tag: scenario.dockerTag('mine', '1'),
   });
@@ -48,8 +34,8 @@ async function startUsed(): Promise<{ scenario: Scenario; image: string }> {
 }
 
 async function namespaceGoes(name: string): Promise<void> {
-  await view.kube.delete(namespaces, { name });
-  await eventually(async () => (await view.kube.find(namespaces, { name })) === undefined, {
+  await own.view.kube.delete(namespaces, { name });
+  await eventually(async () => (await own.view.kube.find(namespaces, { name })) === undefined, {
     what: `the namespace ${name} to go`,
     timeoutMs: 40_000,
   });
@@ -57,56 +43,56 @@ async function namespaceGoes(name: string): Promise<void> {
 
 describe('a namespace', () => {
   it('goes while the operator runs', async () => {
-    const operator = await startTestOperator(cluster.kubeconfigPath);
+    const operator = await startTestOperator(own.cluster.kubeconfigPath);
     const { scenario } = await startUsed();
     await namespaceGoes(scenario.namespace);
-    expect(await view.kube.list(imageStreamTags, { namespace: scenario.namespace })).toEqual([]);
+    expect(await own.view.kube.list(imageStreamTags, { namespace: scenario.namespace })).toEqual([]);
     const troubles = operator.logs.filter(({ level }) => level === 'error');
     expect(troubles).toEqual([]);
   });
 
   it('goes while the operator is away', async () => {
-    const operator = await startTestOperator(cluster.kubeconfigPath);
+    const operator = await startTestOperator(own.cluster.kubeconfigPath);
     const { scenario } = await startUsed();
     await operator.stop();
     await namespaceGoes(scenario.namespace);
-    expect(await view.kube.list(imageStreams, { namespace: scenario.namespace })).toEqual([]);
+    expect(await own.view.kube.list(imageStreams, { namespace: scenario.namespace })).toEqual([]);
   });
 });
 
 describe('the operator', () => {
   it('goes without its workloads: they stay on their images, also when the definitions go', async () => {
-    const operator = await startTestOperator(cluster.kubeconfigPath);
+    const operator = await startTestOperator(own.cluster.kubeconfigPath);
     const { scenario, image } = await startUsed();
-    const before = await view.kube.get(deployments, { namespace: scenario.namespace, name: 'web' });
+    const before = await own.view.kube.get(deployments, { namespace: scenario.namespace, name: 'web' });
     expect(await operator.stop()).toMatchObject({ code: 0 });
-    const definitions = await view.kube.list(customResourceDefinitions);
+    const definitions = await own.view.kube.list(customResourceDefinitions);
     for (const { metadata } of definitions)
-      await view.kube.delete(customResourceDefinitions, { name: metadata.name });
-    await eventually(async () => (await view.kube.list(customResourceDefinitions)).length === 0, {
+      await own.view.kube.delete(customResourceDefinitions, { name: metadata.name });
+    await eventually(async () => (await own.view.kube.list(customResourceDefinitions)).length === 0, {
       what: 'the definitions to go',
     });
     const after = await scenario.containerHas('web', 'web', image);
     expect(after.metadata.generation).toBe(before.metadata.generation);
 
     // Nothing is left of what they held.
-    expect(await view.kubectl(['apply', '--server-side', '-f', crds])).toMatchObject({ exitCode: 0 });
-    await eventually(() => view.kube.list(images), { what: 'the definitions to be served again' });
+    expect(await own.view.kubectl(['apply', '--server-side', '-f', crds])).toMatchObject({ exitCode: 0 });
+    await eventually(() => own.view.kube.list(images), { what: 'the definitions to be served again' });
     for (const type of [imageStreams, imageStreamTags, images])
-      expect(await view.kube.list(type)).toEqual([]);
+      expect(await own.view.kube.list(type)).toEqual([]);
   });
 
   it('outlives its definitions, and goes on when they come back', async () => {
-    await startTestOperator(cluster.kubeconfigPath);
+    await startTestOperator(own.cluster.kubeconfigPath);
     const { scenario, image } = await startUsed();
-    const definitions = await view.kube.list(customResourceDefinitions);
+    const definitions = await own.view.kube.list(customResourceDefinitions);
     for (const { metadata } of definitions)
-      await view.kube.delete(customResourceDefinitions, { name: metadata.name });
-    await eventually(async () => (await view.kube.list(customResourceDefinitions)).length === 0, {
+      await own.view.kube.delete(customResourceDefinitions, { name: metadata.name });
+    await eventually(async () => (await own.view.kube.list(customResourceDefinitions)).length === 0, {
       what: 'the definitions to go',
     });
     await scenario.containerHas('web', 'web', image);
-    expect(await view.kubectl(['apply', '--server-side', '-f', crds])).toMatchObject({ exitCode: 0 });
+    expect(await own.view.kubectl(['apply', '--server-side', '-f', crds])).toMatchObject({ exitCode: 0 });
     const second = await scenario.push('1', 'second');
     await eventually(() => scenario.createStream('web', ['1']), {
       what: 'the definitions to be served again',

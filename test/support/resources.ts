@@ -30,7 +30,10 @@ export interface Condition {
 }
 
 export interface PodTemplate {
-  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata?: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec: {
     readonly containers: readonly { readonly name: string; readonly image: string }[];
     readonly initContainers?: readonly { readonly name: string; readonly image: string }[];

@@ -178,6 +178,19 @@ export class Scenario implements AsyncDisposable {
     );
   }
 
+  /** Waits until the pod template of a workload with the mode `annotate` shows an image for a container. */
+  async templateShows(name: string, container: string, image: string): Promise<Workload> {
+    return eventually(
+      async () => {
+        const workload = await this.deployment(name);
+        const text = workload.spec.template.metadata?.annotations?.['imagestream-operator/images'];
+        const images = text === undefined ? {} : (JSON.parse(text) as Record<string, string>);
+        return images[container] === image && workload;
+      },
+      { what: `the template of ${name} to show ${image} for ${container}` },
+    );
+  }
+
   /** Waits for an event of a reason on an object, and returns its message. */
   async event(name: string, reason: string): Promise<string> {
     return eventually(
