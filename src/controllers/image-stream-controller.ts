@@ -31,9 +31,9 @@ import type { TagObjectWriter } from './tag-object-writer.ts';
 
 /** What the controller works with. */
 export interface ImageStreamControllerOptions extends StatusWriterOptions {
-  readonly importer: Importer;
-  readonly sources: StreamSources;
-  readonly tagObjectWriter: TagObjectWriter;
+  readonly importer: Pick<Importer, 'run'>;
+  readonly sources: Pick<StreamSources, 'of'>;
+  readonly tagObjectWriter: Pick<TagObjectWriter, 'sync'>;
   readonly checks: CheckMemory;
   readonly trust: PushTrust;
   readonly streams: Store<ImageStream>;
@@ -44,6 +44,8 @@ export interface ImageStreamControllerOptions extends StatusWriterOptions {
 
 /** The shortest time between two looks at a stream that nothing happened to. */
 const minRequeueMs = 100;
+/** For how long the watch may still be on its way to what was written. */
+const maxWatchLagMs = 30_000;
 
 /** What this process remembers of a stream; nothing of it has to survive. */
 interface StreamMemory extends StatusMemory {
@@ -69,8 +71,12 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
     const remembered = memories.get(key);
     const memory = remembered?.uid === uid && remembered !== undefined ? remembered : newMemory(uid);
     memories.set(key, memory);
-    // The watch will bring what was written, and with it this key again.
-    if (memory.outdated.has(resourceVersion)) return {};
+    if (memory.outdated.has(resourceVersion)) {
+      // The watch will bring what was written, and with it this key again; but not from an etcd that was restored.
+      const leftMs = memory.writtenAt + maxWatchLagMs - options.clock.now();
+      if (leftMs > 0) return { requeueAfterMs: leftMs };
+      memory.outdated = nothing;
+    }
     if (isState(memory.refused, views, stream)) return {};
     let current: ImageStream | undefined = stream;
     if (memory.unwritten !== undefined)
@@ -83,7 +89,14 @@ export function imageStreamReconcile(options: ImageStreamControllerOptions): Rec
 const nothing: ReadonlySet<string> = new Set();
 
 function newMemory(uid: string | undefined): StreamMemory {
-  return { uid, outdated: nothing, unwritten: undefined, refused: undefined, settled: undefined };
+  return {
+    uid,
+    outdated: nothing,
+    writtenAt: 0,
+    unwritten: undefined,
+    refused: undefined,
+    settled: undefined,
+  };
 }
 
 /** Plans a stream, does the work, writes what came out of it, and says when to look again. */

@@ -9,7 +9,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isForbidden, isNotFound } from '../kube/errors.ts';
 import type { Store } from '../kube/store.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import { type Clock, nextTurn, sleep } from '../runtime/clock.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 
 /** Options of {@link ImageSweeper}. */
@@ -27,6 +27,8 @@ export interface ImageSweeperOptions {
 }
 
 const pageSize = 500;
+/** Streams that are read in one go. */
+const streamsPerTurn = 100;
 /** Indexes are read whole: that many of the largest size that etcd takes are still an answer that the client reads. */
 const indexPageSize = 40;
 /** Unreached Images that are held from one pass to the next; the others have their turn when these are gone. */
@@ -63,9 +65,9 @@ export class ImageSweeper {
   async pass(signal: AbortSignal): Promise<void> {
     const { clock, graceMs, keeper, log } = this.#options;
     const indexes = await this.#indexes(signal);
-    const candidates = await this.#unreached(reachableNames(this.#roots(), indexes), signal);
+    const candidates = await this.#unreached(reachableNames(await this.#roots(), indexes), signal);
     // The list takes its time, and histories change.
-    const reached = candidates.length === 0 ? new Set() : reachableNames(this.#roots(), indexes);
+    const reached = candidates.length === 0 ? new Set() : reachableNames(await this.#roots(), indexes);
     const unreached = candidates.filter(({ name }) => !reached.has(name));
     const now = clock.now();
     const plan = planSweep(unreached, this.#unreachedSince, { now, graceMs });
@@ -81,11 +83,14 @@ export class ImageSweeper {
     if (deleted > 0) log.info({ deleted, unreached: unreached.length }, 'images swept');
   }
 
-  /** What histories hold, as names of Images. */
-  #roots(): Set<string> {
+  /** What histories hold, as names of Images. One that moves between two streams meanwhile is in use for the keeper. */
+  async #roots(): Promise<Set<string>> {
     const { streams } = this.#options;
     const roots = new Set<string>();
+    let read = 0;
     for (const key of streams.keys()) {
+      // To read ten thousand takes longer than a request should wait.
+      if (++read % streamsPerTurn === 0) await nextTurn();
       const items = (streams.get(key)?.status?.tags ?? []).flatMap((entry) => entry.items ?? []);
       for (const { image } of items) if (image !== '') roots.add(imageObjectName(image));
     }

@@ -48,6 +48,8 @@ export function isState(state: StreamState | undefined, views: StreamViews, stre
 export interface StatusMemory {
   /** The versions that the last write left behind: a store that still shows one of them is not up to date. */
   outdated: ReadonlySet<string>;
+  /** When that write was made, in milliseconds since the epoch. */
+  writtenAt: number;
   /** Outcomes that could not be written yet: they are written before anything is imported again. */
   unwritten: ImportOutcomes | undefined;
   /** The state whose status was refused. */
@@ -69,6 +71,7 @@ export async function writeOutcomes(
     memory.unwritten = undefined;
     if (written === undefined) return undefined;
     memory.outdated = new Set([...memory.outdated, ...written.outdated].slice(-maxOutdated));
+    memory.writtenAt = options.clock.now();
     return written.stream;
   } catch (error) {
     // Missing rights may come back; what is invalid or too large stays so until the stream changes.

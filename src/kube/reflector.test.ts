@@ -44,6 +44,19 @@ const fastClock: Clock = {
 
 const isStreamingList = (query: URLSearchParams): boolean => query.has('sendInitialEvents');
 
+/** The bookmark that ends the list at the beginning of a watch. */
+const listEnd = event('BOOKMARK', {
+  metadata: { resourceVersion: '20', annotations: { 'k8s.io/initial-events-end': 'true' } },
+});
+
+/** How each request began: as a list at the beginning of a watch, in pages, or as a watch. */
+function waysOf(asked: readonly string[]): readonly string[] {
+  return asked.map((path) => {
+    if (path.includes('sendInitialEvents')) return 'stream';
+    return path.includes('watch=true') ? 'watch' : 'pages';
+  });
+}
+
 /** The pauses that a reflector makes; the limit on the silence of a watch is none. */
 const pauses = (clock: FakeClock): readonly number[] => clock.pending.filter((ms) => ms < 100_000);
 
@@ -247,17 +260,13 @@ it('asks for nothing more after its end', async () => {
 });
 
 describe('a watch that begins with a list', () => {
-  const end = event('BOOKMARK', {
-    metadata: { resourceVersion: '20', annotations: { 'k8s.io/initial-events-end': 'true' } },
-  });
-
   it('is in the store when it ends, and goes on as a watch', async () => {
     let go: (() => void) | undefined;
     const { asked, heard, reflector } = await setUpStreaming([
       (response) => {
         response.write(event('ADDED', thing('x', '3')) + event('ADDED', thing('y', '2')));
         response.write(event('BOOKMARK', { metadata: { resourceVersion: '19' } }));
-        go = () => response.write(end + event('MODIFIED', thing('x', '21')));
+        go = () => response.write(listEnd + event('MODIFIED', thing('x', '21')));
       },
     ]);
     await eventually(() => heard.length === 2, { what: 'the objects' });
@@ -271,14 +280,47 @@ describe('a watch that begins with a list', () => {
     ]);
   });
 
-  it('is begun anew when it breaks off, and what is not there any more goes only at its end', async () => {
-    const { asked, heard, reflector } = await setUpStreaming([
-      (response) => response.end(event('ADDED', thing('x', '3')) + event('ADDED', thing('y', '2'))),
-      (response) => response.write(event('ADDED', thing('y', '2')) + end),
-    ]);
+  it.each<{ name: string; fail: Answer }>([
+    { name: 'breaks off', fail: (response) => response.end(event('ADDED', thing('x', '3'))) },
+    { name: 'stays silent', fail: (response) => response.write(event('ADDED', thing('x', '3'))) },
+    {
+      name: 'reports a refusal within it',
+      fail: (response) =>
+        response.write(
+          event('ADDED', thing('x', '3')) + event('ERROR', { code: 422, message: 'another thing' }),
+        ),
+    },
+  ])(
+    'is read in pages when it $name, and what is not there any more goes only at their end',
+    async ({ fail }) => {
+      const { asked, heard, reflector } = await setUpStreaming([
+        fail,
+        (response) => response.end(list('10', [thing('y', '2')])),
+        (response) => response.writeHead(410).end('{}'),
+        (response) => response.write(event('ADDED', thing('y', '2')) + listEnd),
+      ]);
+      await reflector.synced;
+      expect(heard).toEqual(['a/x=3', 'a/y=2', 'a/x=gone']);
+      await eventually(() => asked.length === 4, { what: 'the next list' });
+      expect(waysOf(asked)).toEqual(['stream', 'pages', 'watch', 'stream']);
+    },
+  );
+
+  it('is not asked for before the time that a busy server wants', async () => {
+    const clock = new FakeClock();
+    const { asked, reflector } = await setUpStreaming(
+      [
+        (response) => response.writeHead(429, { 'retry-after': '3' }).end('{}'),
+        (response) => response.end(list('1', [])),
+        hang,
+      ],
+      { clock },
+    );
+    await eventually(() => pauses(clock).length > 0, { what: 'the wait' });
+    expect(pauses(clock)).toEqual([3_000]);
+    expect(asked).toHaveLength(1);
+    await clock.advance(3_000);
     await reflector.synced;
-    expect(heard).toEqual(['a/x=3', 'a/y=2', 'a/x=gone']);
-    expect(asked.map((path) => path.includes('sendInitialEvents'))).toEqual([true, true]);
   });
 
   it('takes what happens while it is read', async () => {
@@ -288,7 +330,7 @@ describe('a watch that begins with a list', () => {
           event('ADDED', thing('x', '3')) +
             event('DELETED', thing('x', '4')) +
             event('MODIFIED', thing('z', '5')) +
-            end,
+            listEnd,
         ),
     ]);
     await reflector.synced;
@@ -297,7 +339,7 @@ describe('a watch that begins with a list', () => {
 
   it('is taken up as a plain watch where it stopped', async () => {
     const { asked, heard } = await setUpStreaming([
-      (response) => response.end(event('ADDED', thing('x', '3')) + end),
+      (response) => response.end(event('ADDED', thing('x', '3')) + listEnd),
       (response) => response.write(event('ADDED', thing('y', '21'))),
     ]);
     await eventually(() => heard.length === 2, { what: 'the event of the second watch' });
@@ -307,15 +349,15 @@ describe('a watch that begins with a list', () => {
 
   it('follows a watch that is too old', async () => {
     const { asked, heard } = await setUpStreaming([
-      (response) => response.end(event('ADDED', thing('x', '3')) + end),
+      (response) => response.end(event('ADDED', thing('x', '3')) + listEnd),
       (response) => response.writeHead(410).end('{}'),
-      (response) => response.write(event('ADDED', thing('y', '30')) + end),
+      (response) => response.write(event('ADDED', thing('y', '30')) + listEnd),
     ]);
     await eventually(() => heard.includes('a/x=gone'), { what: 'the deletion' });
     expect(asked.map((path) => path.includes('sendInitialEvents'))).toEqual([true, false, true]);
   });
 
-  it('is asked for ever more rarely when the server ends it within its list', async () => {
+  it('is followed by ever rarer requests when the server ends whatever it is asked for', async () => {
     const clock = new FakeClock();
     const { asked } = await setUpStreaming([(response) => response.end()], { clock });
     for (let i = 0; i < 4; i++) {
@@ -324,6 +366,18 @@ describe('a watch that begins with a list', () => {
       expect(wait).toBeGreaterThanOrEqual(500 * 2 ** i);
       await clock.advance(wait);
     }
+  });
+
+  it('is read in pages after a watch that is too old, from a server that has become an older one', async () => {
+    const { asked, heard } = await setUpStreaming([
+      (response) => response.end(event('ADDED', thing('x', '3')) + listEnd),
+      (response) => response.writeHead(410).end('{}'),
+      (response) => response.writeHead(422).end('{}'),
+      (response) => response.end(list('30', [thing('y', '30')])),
+      hang,
+    ]);
+    await eventually(() => heard.includes('a/x=gone'), { what: 'the deletion' });
+    expect(waysOf(asked).slice(0, 4)).toEqual(['stream', 'watch', 'stream', 'pages']);
   });
 
   it('gives up the connection when the server reports an error within it', async () => {
@@ -335,7 +389,8 @@ describe('a watch that begins with a list', () => {
           event('ADDED', thing('x', '3')) + event('ERROR', { code: 500, message: 'etcd is away' }),
         );
       },
-      (response) => response.write(event('ADDED', thing('y', '2')) + end),
+      (response) => response.end(list('10', [thing('y', '2')])),
+      hang,
     ]);
     await closed.promise;
     await reflector.synced;
@@ -348,15 +403,10 @@ describe('an optional kind', () => {
     let served = false;
     const { heard, reflector } = await setUpStreaming(
       [
-        (response) => {
-          if (served)
-            response.write(
-              event('ADDED', thing('x', '3')) +
-                event('BOOKMARK', {
-                  metadata: { resourceVersion: '20', annotations: { 'k8s.io/initial-events-end': 'true' } },
-                }),
-            );
-          else response.writeHead(status).end('{}');
+        (response, query) => {
+          if (!served) response.writeHead(status).end('{}');
+          else if (query.has('watch')) hang(response, query);
+          else response.end(list('20', [thing('x', '3')]));
         },
       ],
       { isOptional: true },
@@ -365,5 +415,32 @@ describe('an optional kind', () => {
     expect(heard).toEqual([]);
     served = true;
     await eventually(() => heard.length === 1, { what: 'the object' });
+  });
+
+  it('that goes takes its objects with it', async () => {
+    const { heard } = await setUpStreaming(
+      [
+        (response) => response.end(event('ADDED', thing('x', '3')) + listEnd),
+        (response) => response.writeHead(404).end('{}'),
+      ],
+      { isOptional: true },
+    );
+    await eventually(() => heard.includes('a/x=gone'), { what: 'the objects to go' });
+  });
+
+  it('keeps its objects when only its watch is refused, for a moment or for good', async () => {
+    const { asked, heard } = await setUpStreaming(
+      [
+        (response, query) => {
+          if (query.has('watch')) response.writeHead(403).end('{}');
+          else response.end(list(String(asked.length), [thing('x', '3')]));
+        },
+      ],
+      { isOptional: true },
+    );
+    await eventually(() => waysOf(asked).filter((way) => way === 'pages').length === 3, {
+      what: 'three lists',
+    });
+    expect(heard).toEqual(['a/x=3']);
   });
 });

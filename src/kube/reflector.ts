@@ -3,7 +3,7 @@
  * process lives. It never gives up, never spins and loses no event (ADR 0003: the library's informer does).
  *
  * The list is the beginning of the watch where the API server offers that ("streaming lists", Kubernetes 1.34 and later): it
- * comes out of the server's cache, object by object. Others are asked for pages.
+ * comes out of the server's cache, object by object. When that fails the list is read in pages.
  */
 import type { Logger } from 'pino';
 import { textOf, valueAt } from '../api/json.ts';
@@ -52,8 +52,10 @@ export class Reflector<T extends KubeObject, S> {
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
   #resourceVersion: string | undefined;
-  /** False once the API server has said that it has none. */
-  #hasStreamingLists = true;
+  /** True from a list that could not be had as a stream until one in pages was had. */
+  #listsPages = false;
+  /** Why an optional kind was not there the last time, so that it is not said again. */
+  #absence = '';
   #pageSize: number;
 
   constructor(options: ReflectorOptions<T, S>) {
@@ -80,13 +82,13 @@ export class Reflector<T extends KubeObject, S> {
       let watchedSince = Number.POSITIVE_INFINITY;
       let retryAfterMs = 0;
       try {
-        if (this.#resourceVersion === undefined && !this.#hasStreamingLists) await this.#list(signal);
+        if (this.#resourceVersion === undefined && this.#listsPages) await this.#list(signal);
         await this.#watch(signal, () => {
           watchedSince = clock.now();
         });
       } catch (error) {
         if (signal.aborted) return;
-        if (this.#refusesToStream(error)) continue;
+        if (this.#fallsBackToPages(error)) continue;
         retryAfterMs = this.#failed(error);
       }
       if (signal.aborted) return;
@@ -99,21 +101,30 @@ export class Reflector<T extends KubeObject, S> {
 
   /** The time in milliseconds for which the server wants to be left alone. */
   #failed(error: unknown): number {
-    const { log, onEvent } = this.#options;
+    const { log, onEvent, isOptional } = this.#options;
     onEvent?.('failure');
-    if (isGone(error)) this.#resourceVersion = undefined;
-    if (this.#options.isOptional === true && (isNotFound(error) || isForbidden(error))) {
-      this.#listed(new Set(), undefined);
-    }
-    log.warn({ err: error, path: this.#path }, 'list and watch interrupted');
+    const isAbsent = isOptional === true && (isNotFound(error) || isForbidden(error));
+    const isKnown = isAbsent && this.#absence === String(error);
+    this.#absence = isAbsent ? String(error) : '';
+    log[isKnown ? 'debug' : 'warn']({ err: error, path: this.#path }, 'list and watch interrupted');
+    // Only a list shows that nothing is left: a watch may be refused for a moment, or alone.
+    if (isAbsent && this.#resourceVersion === undefined) this.#replace(new Set());
+    if (isAbsent || isGone(error)) this.#resourceVersion = undefined;
     return error instanceof KubeApiError ? (error.retryAfterMs ?? 0) : 0;
   }
 
-  /** True, once, when the server does not know a watch that begins with a list. */
-  #refusesToStream(error: unknown): boolean {
-    if (!this.#hasStreamingLists || this.#resourceVersion !== undefined || !isInvalid(error)) return false;
-    this.#hasStreamingLists = false;
-    this.#options.log.info({ path: this.#path }, 'the API server has no streaming lists: reading pages');
+  /**
+   * Has the next list read in pages when this one could not be had as a stream, for whatever reason: older
+   * API servers refuse it, and a server that always fails half-way must not keep the operator from its work.
+   * @returns true when the server refused, and can be asked for pages at once.
+   */
+  #fallsBackToPages(error: unknown): boolean {
+    if (this.#listsPages || this.#resourceVersion !== undefined) return false;
+    this.#listsPages = true;
+    const isRefused = isInvalid(error) || isNotFound(error) || isForbidden(error);
+    if (!isRefused) return false;
+    const level = this.#absence === String(error) ? 'debug' : 'info';
+    this.#options.log[level]({ err: error, path: this.#path }, 'no list as a stream: reading pages');
     return true;
   }
 
@@ -131,14 +142,20 @@ export class Reflector<T extends KubeObject, S> {
       page = await following;
     }
     this.#listed(seen, page.metadata.resourceVersion);
+    this.#listsPages = false;
   }
 
-  /** All objects of a list were put into the store: those that are not among them are gone. */
+  /** All objects of a list were put into the store. */
   #listed(seen: ReadonlySet<string>, resourceVersion: string | undefined): void {
-    const { store, onEvent } = this.#options;
-    for (const key of store.keys()) if (!seen.has(key)) store.delete(key);
+    this.#replace(seen);
     this.#resourceVersion = resourceVersion;
-    onEvent?.('list');
+    this.#options.onEvent?.('list');
+  }
+
+  /** Those that a list did not have are gone. */
+  #replace(seen: ReadonlySet<string>): void {
+    const { store } = this.#options;
+    for (const key of store.keys()) if (!seen.has(key)) store.delete(key);
     this.#hasSynced = true;
     this.#synced.resolve();
   }

@@ -59,6 +59,19 @@ it.each(ways)('files objects under their present values, held $held', ({ options
   expect(colored('red')).toEqual([]);
 });
 
+it.each(ways)(
+  'files objects that were put long ago under their present values too, held $held',
+  ({ options }) => {
+    const { store, colored } = setUp(options);
+    const keys = Array.from({ length: 100 }, (_, i) => `a/${i}`);
+    for (const key of keys) store.put(key, { version: '1', color: 'red' });
+    store.put('a/0', { version: '2', color: 'blue' });
+    store.delete('a/1');
+    expect(colored('red')).toEqual(keys.slice(2));
+    expect(colored('blue')).toEqual(['a/0']);
+  },
+);
+
 it.each([
   { namespace: 'apps', name: 'web', key: 'apps/web' },
   { namespace: undefined, name: 'sha256-1', key: 'sha256-1' },
