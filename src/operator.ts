@@ -13,6 +13,7 @@ import {
   imageStreamReconcile,
 } from './controllers/image-stream-controller.ts';
 import { ImageSweeper } from './controllers/image-sweeper.ts';
+import { JobReplacer } from './controllers/job-replacer.ts';
 import { indexByRepository, PushTrust, takeHints } from './controllers/push-hints.ts';
 import { Sharing } from './controllers/sharing.ts';
 import { dependentsOf, indexBySource, StreamSources } from './controllers/stream-sources.ts';
@@ -89,7 +90,8 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
-  const shared = { client, keeper, registry, recorder, stores, views, checks, trust };
+  const jobs = new JobReplacer({ client, log });
+  const shared = { client, keeper, registry, recorder, stores, views, checks, trust, jobs };
   const controllers = createControllers(parts, shared);
   const reflectors = createReflectors(parts, client, stores);
   const health = new HealthServer({
@@ -100,6 +102,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   registry.watchPolicy(stopping.signal);
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
+  for (const key of await jobs.load(stopping.signal)) controllers.triggers.enqueue(key);
   for (const controller of controllers.all) controller.start();
   running.push(createSweeper(parts, shared).run(stopping.signal));
   const takeEvents = (events: readonly PushEvent[]): void =>
@@ -158,10 +161,12 @@ interface Shared {
   readonly views: StreamViews;
   readonly checks: CheckMemory;
   readonly trust: PushTrust;
+  readonly jobs: JobReplacer;
 }
 
 interface Controllers {
   readonly imports: Controller;
+  readonly triggers: Controller;
   readonly all: readonly Pick<Controller, 'start' | 'stop'>[];
 }
 
@@ -189,7 +194,16 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     reconcile: tagObjectReconcile({ ...common, client, streams, tagObjects, recorder }),
   });
   const { localRegistry } = config;
-  const triggerOptions = { ...stores, ...common, client, views, sharing, localRegistry, recorder };
+  const triggerOptions = {
+    ...stores,
+    ...common,
+    client,
+    jobs: shared.jobs,
+    views,
+    sharing,
+    localRegistry,
+    recorder,
+  };
   const triggers = new Controller({
     ...common,
     name: 'trigger',
@@ -212,7 +226,7 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   });
   watchTriggers(stores, (key) => triggers.enqueue(key));
   metrics.observeQueues([imports, tags, triggers]);
-  return { imports, all: [imports, tags, triggers, restorer] };
+  return { imports, triggers, all: [imports, tags, triggers, restorer] };
 }
 
 /** ImageStreamTags without a stream are few, but for the deletion of many streams. */

@@ -6,6 +6,9 @@ export const triggersAnnotation = 'image.openshift.io/triggers';
 /** On a workload: what a move of a tag does to it, `digest` (when it is missing), `annotate` or `report`. */
 export const modeAnnotation = 'imagestream-operator/mode';
 
+/** On a Job: when it is replaced because its tag has moved, `WhenFinished` (when it is missing), `Always` or `Never`. */
+export const jobPolicyAnnotation = 'imagestream-operator/job-policy';
+
 /** On a workload or an ImageStream: no image moves while it is there; a time as its value is its end. */
 export const holdAnnotation = 'imagestream-operator/hold';
 
@@ -20,6 +23,9 @@ export const imageStreamTagAnnotation = 'imagestream-operator/image-stream-tag';
 
 /** On an ImageStreamTag: the name of its stream, for label selectors. */
 export const streamLabel = 'imagestream-operator/stream';
+
+/** On the ControllerRevision that holds a Job while it is being replaced; its value is the uid of the Job that goes. */
+export const replacedJobLabel = 'imagestream-operator/replaced-job';
 
 /** What `kubectl apply` keeps of its file on each object: never read, and not held in memory. */
 export const lastAppliedKey = 'kubectl.kubernetes.io/last-applied-configuration';

@@ -97,6 +97,21 @@ export const configMaps: Resource<ConfigMap> = {
   namespaced: true,
 };
 
+/** An apps/v1 ControllerRevision: data that a controller keeps, and nobody can change. */
+export interface ControllerRevision extends KubeObject {
+  readonly data?: unknown;
+  readonly revision: number;
+}
+
+/** ControllerRevisions. */
+export const controllerRevisions: Resource<ControllerRevision> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  namespaced: true,
+};
+
 /** A question whether somebody may do something (authorization.k8s.io/v1 SubjectAccessReview). */
 export interface SubjectAccessReview extends KubeObject {
   readonly spec: {

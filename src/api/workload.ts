@@ -9,6 +9,15 @@ export interface ContainerImage {
 /** The two lists of a pod spec that triggers can address. */
 export type ContainerList = 'containers' | 'initContainers';
 
+/** What a trigger needs to know of a Job beyond other workloads: it has to be replaced. */
+export interface JobState {
+  /** The text of its annotation. */
+  readonly policy: string | undefined;
+  /** `idle` when it was suspended from the beginning, `active` from its start to its end. */
+  readonly phase: 'idle' | 'active' | 'finished';
+  readonly isDeleting: boolean;
+}
+
 /** A workload with a trigger annotation. */
 export interface TriggeredWorkload {
   readonly apiVersion: string;
@@ -28,4 +37,6 @@ export interface TriggeredWorkload {
   readonly templateImages: string | undefined;
   readonly containers: readonly ContainerImage[];
   readonly initContainers: readonly ContainerImage[];
+  /** Only of a Job. */
+  readonly job?: JobState;
 }

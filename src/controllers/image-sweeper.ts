@@ -145,7 +145,7 @@ export class ImageSweeper {
     const { client, keeper, metrics } = this.#options;
     if (keeper.usedSince(name, since)) return false;
     try {
-      await client.delete(images, { name }, resourceVersion, signal);
+      await client.delete(images, { name }, { resourceVersion }, signal);
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
       // Without an answer it may be gone all the same.

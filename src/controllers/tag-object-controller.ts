@@ -110,7 +110,7 @@ async function deleteOrphan(
   if (waitMs > 0) return { requeueAfterMs: waitMs };
   const { namespace, name, resourceVersion } = object;
   try {
-    await client.delete(imageStreamTags, { namespace, name }, resourceVersion, signal);
+    await client.delete(imageStreamTags, { namespace, name }, { resourceVersion }, signal);
     log.info({ object: key }, 'ImageStreamTag deleted: its stream is gone');
   } catch (error) {
     if (!isNotFound(error)) throw error;

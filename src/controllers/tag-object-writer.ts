@@ -318,7 +318,7 @@ export class TagObjectWriter {
     const { client, log } = this.#options;
     const { namespace, name, resourceVersion } = object;
     try {
-      await client.delete(imageStreamTags, { namespace, name }, resourceVersion, signal);
+      await client.delete(imageStreamTags, { namespace, name }, { resourceVersion }, signal);
       log.info({ object: objectKey(namespace, name) }, 'ImageStreamTag deleted: the stream has no such tag');
     } catch (error) {
       // Gone, or changed: the watch brings it.

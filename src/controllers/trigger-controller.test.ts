@@ -9,6 +9,7 @@ import type { TriggeredWorkload } from '../api/workload.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { Store } from '../kube/store.ts';
 import { Metrics } from '../observability/metrics.ts';
+import { JobReplacer } from './job-replacer.ts';
 import { Sharing } from './sharing.ts';
 import { createTagObjectStore, StreamViews } from './tag-objects.ts';
 import { indexByStream, triggerReconcile } from './trigger-controller.ts';
@@ -51,6 +52,7 @@ async function setUp(review: () => ApiAnswer) {
     localRegistry: undefined,
     workloads: new Map([['Deployment', { kind, store }]]),
     recorder,
+    jobs: new JobReplacer({ client, log }),
     clock,
     log,
     metrics,

@@ -5,8 +5,9 @@ import type { KnownTagObject } from '../api/tag-object.ts';
 import { parseTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type Hold, holdAt } from '../domain/hold.ts';
-import { afterPeace } from '../domain/image-contest.ts';
+import { afterPeace, type ImageContest } from '../domain/image-contest.ts';
 import { earliest } from '../domain/import-plan.ts';
+import { withJobPolicy } from '../domain/job-replacement.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
 import { newestItem, resolvePullSpec } from '../domain/tag-resolution.ts';
 import type { StreamTag } from '../domain/trigger-annotation.ts';
@@ -22,9 +23,18 @@ import type { Reconcile } from '../kube/controller.ts';
 import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { BlockedReason } from '../observability/metrics.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
+import type { PendingJob } from './job-replacer.ts';
 import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
-import { type MoveOptions, type MoveTarget, makeMoves, place, type WorkloadMemory } from './trigger-moves.ts';
+import {
+  type MoveOptions,
+  type MoveTarget,
+  makeMoves,
+  place,
+  recreateJob,
+  type WorkloadMemory,
+} from './trigger-moves.ts';
 import type { WorkloadKind } from './workloads.ts';
 
 /** What the controller works with. */
@@ -85,24 +95,34 @@ export function namespaceOfTrigger(key: string): string {
 
 /** The reconcile of triggered workloads. */
 export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
-  const { workloads, metrics } = options;
+  const { workloads, metrics, jobs } = options;
   const memories = new Map<string, WorkloadMemory>();
+  const contests = new BoundedMap<string, ImageContest>(maxContests);
   metrics.observeBlocked(() => [...memories.values()].flatMap(({ blocked }) => blocked ?? []));
 
   return async (key, signal) => {
     const slash = key.indexOf('/');
     const entry = workloads.get(key.slice(0, slash));
-    const workload = entry?.store.get(key.slice(slash + 1));
+    const pending = jobs.get(key);
+    const workload = pending?.workload ?? entry?.store.get(key.slice(slash + 1));
+    const known = memories.get(key);
     if (entry === undefined || workload === undefined) {
+      if (known?.contest !== undefined) contests.set(key, known.contest);
       memories.delete(key);
       return {};
     }
-    const known = memories.get(key);
+    // Somebody else is replacing the Job.
+    if (workload.job?.isDeleting === true) return {};
     const memory = known?.uid === workload.uid ? known : newMemory(workload.uid);
+    // A Job that is there again is another object, but whoever contests its image is the same.
+    if (workload.job !== undefined && known !== memory) memory.contest = known?.contest ?? contests.get(key);
     memories.set(key, memory);
-    return lookAt(options, { kind: entry.kind, workload, memory }, signal);
+    return lookAt(options, { kind: entry.kind, workload, memory, pending }, signal);
   };
 }
+
+/** Contests of Jobs that are not there for the moment. */
+const maxContests = 1_000;
 
 function newMemory(uid: string): WorkloadMemory {
   return {
@@ -121,13 +141,13 @@ function newMemory(uid: string): WorkloadMemory {
 /** Plans a workload and carries out what is not held. */
 async function lookAt(
   options: TriggerControllerOptions,
-  target: MoveTarget,
+  target: MoveTarget & { readonly pending: PendingJob | undefined },
   signal: AbortSignal,
 ): Promise<WorkResult> {
-  const { workload, memory } = target;
+  const { workload, memory, pending } = target;
   const now = options.clock.now();
   const { resolve, recheckAfterMs } = await gatherSources(options, workload, memory, signal);
-  const plan = planTriggers(workload, resolve);
+  const plan = withJobPolicy(planTriggers(workload, resolve), workload);
   tellProblems(options, workload, memory, plan.problems);
   const holds = plan.moves.map((move) => holdOf(options, workload, move, now));
   const moves = plan.moves.filter((_, i) => holds[i] === undefined);
@@ -136,6 +156,7 @@ async function lookAt(
   const ends = holds.map((hold) => (hold?.until === undefined ? undefined : hold.until - now));
   const tellAfterMs = tellWaiting(options, target, plan.waiting, now);
   const lookAgain = ends.reduce(earliest, earliest(recheckAfterMs, tellAfterMs));
+  if (pending !== undefined) return recreateJob(options, target, pending, { mode: plan.mode, moves }, signal);
   if (moves.length === 0) {
     memory.resolved = plan.resolved;
     return { requeueAfterMs: lookAgain };
@@ -203,9 +224,13 @@ function holdOf(
   );
 }
 
-function blockedReason({ problems, waiting }: TriggerPlan, isHeld: boolean): BlockedReason | undefined {
+function blockedReason(
+  { problems, waiting, waitsForEnd }: TriggerPlan,
+  isHeld: boolean,
+): BlockedReason | undefined {
   if (problems.length > 0) return 'invalid';
   if (isHeld) return 'held';
+  if (waitsForEnd) return 'active';
   return waiting.length > 0 ? 'waiting' : undefined;
 }
 

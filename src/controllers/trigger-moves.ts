@@ -5,6 +5,7 @@ import { arrayOf, isJsonObject, textOf, valueAt } from '../api/json.ts';
 import { formatTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type ImageContest, judgeWrite } from '../domain/image-contest.ts';
+import type { JobMoves } from '../domain/job-replacement.ts';
 import type { ImageMove, TriggerMode } from '../domain/trigger-plan.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused } from '../kube/errors.ts';
@@ -13,6 +14,7 @@ import { objectKey } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { BlockedReason, Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { JobReplacer, PendingJob } from './job-replacer.ts';
 import { kindName, movesPatch, type WorkloadKind } from './workloads.ts';
 
 /** What moves are made with. */
@@ -22,6 +24,7 @@ export interface MoveOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly jobs: JobReplacer;
 }
 
 /** What this process remembers of a workload; nothing of it has to survive. */
@@ -59,9 +62,15 @@ export interface MovesToMake {
   readonly importedAt: number | undefined;
 }
 
+/** Time until a Job is looked at again that was not the one that was seen; the watch mostly brings it before. */
+const staleJobMs = 1_000;
+/** The same for one whose pods are ending. */
+const endingJobMs = 30_000;
+
 /**
- * Writes the moves in one patch and tells of them; with the mode `report` only that. When somebody else keeps putting other
- * images it rests. Throws when the API server does not take the patch, and on a conflict.
+ * Writes the moves in one patch and tells of them; with the mode `report` only that; a Job is deleted, and told of when it is
+ * there again. When somebody else keeps putting other images it rests. Throws when the API server does not take the patch, and
+ * on a conflict.
  */
 export async function makeMoves(
   options: MoveOptions,
@@ -86,7 +95,9 @@ export async function makeMoves(
     return { requeueAfterMs: verdict.until - now };
   }
   try {
-    await options.client.patch(kind.resource, workload, patch, signal);
+    if (workload.job === undefined) await options.client.patch(kind.resource, workload, patch, signal);
+    else if (!(await options.jobs.begin(workload, { mode, moves }, signal)))
+      return { requeueAfterMs: staleJobMs };
   } catch (error) {
     if (isNotFound(error)) return {};
     if (isRefused(error)) tellRefusal(options, target, error);
@@ -94,9 +105,44 @@ export async function makeMoves(
   }
   memory.contest = verdict.contest;
   memory.refusal = '';
+  if (workload.job !== undefined) return { requeueAfterMs: endingJobMs };
   for (const made of moves) tellMove(options, target, made);
   if (importedAt !== undefined) options.metrics.moveLag.observe((options.clock.now() - importedAt) / 1_000);
   return {};
+}
+
+/** Creates a Job that was deleted to be replaced, when its pods have gone. Throws when the API server does not take it. */
+export async function recreateJob(
+  options: MoveOptions,
+  { kind, workload, memory }: MoveTarget,
+  pending: PendingJob,
+  moves: JobMoves,
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const progress = await options.jobs.finish(pending, moves, signal).catch((error: unknown) => {
+    if (isRefused(error)) tellNotRecreated(options, workload, memory, error);
+    throw error;
+  });
+  if (progress.kind === 'deleting') return { requeueAfterMs: endingJobMs };
+  memory.refusal = '';
+  if (progress.kind === 'dropped') return { requeueAfterMs: staleJobMs };
+  const created = { ...workload, uid: progress.job.metadata.uid ?? '' };
+  for (const made of moves.moves) tellMove(options, { kind, workload: created, memory }, made);
+  return {};
+}
+
+function tellNotRecreated(
+  { recorder, log }: MoveOptions,
+  workload: TriggeredWorkload,
+  memory: WorkloadMemory,
+  error: Error,
+): void {
+  memory.blocked = 'refused';
+  if (error.message === memory.refusal) return;
+  memory.refusal = error.message;
+  log.warn({ ...place(workload), err: error }, 'job not created again');
+  const message = `the Job was deleted to be replaced and cannot be created again, which is tried until it can: ${error.message}`;
+  recorder.record(workload, { type: 'Warning', reason: 'JobNotReplaced', message });
 }
 
 /** Once for the same moves. */

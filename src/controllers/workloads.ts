@@ -3,6 +3,7 @@ import { holdAnnotation, imagesAnnotation, modeAnnotation, triggersAnnotation } 
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resources.ts';
 import type { ContainerImage, ContainerList, TriggeredWorkload } from '../api/workload.ts';
+import { jobStateOf } from '../domain/job-replacement.ts';
 import type { NamedKind } from '../domain/named-kind.ts';
 import { type ImageMove, type TriggerMode, templateImagesWith } from '../domain/trigger-plan.ts';
 
@@ -15,6 +16,9 @@ export interface WorkloadKind {
   readonly isCustom: boolean;
 }
 
+/** Jobs, whose templates cannot change: they are replaced. */
+export const jobKind: WorkloadKind = builtIn('batch', 'Job', 'spec.template.spec');
+
 /** The kinds that are watched in every cluster. */
 export const workloadKinds: readonly WorkloadKind[] = [
   builtIn('apps', 'Deployment', 'spec.template.spec'),
@@ -22,6 +26,7 @@ export const workloadKinds: readonly WorkloadKind[] = [
   builtIn('apps', 'DaemonSet', 'spec.template.spec'),
   // Jobs that run already keep their image: the template is for the next ones.
   builtIn('batch', 'CronJob', 'spec.jobTemplate.spec.template.spec'),
+  jobKind,
 ];
 
 function builtIn(group: string, kind: string, podSpecPath: string): WorkloadKind {
@@ -47,13 +52,14 @@ export function kindName({ resource: { kind, plural, group }, isCustom }: Worklo
  * What is kept of a workload: undefined without the annotation, so that a cluster's untouched workloads cost
  * no memory.
  */
-export function keepTriggered(
-  { resource, podSpecPath }: WorkloadKind,
-  object: KubeObject,
-): TriggeredWorkload | undefined {
+export function keepTriggered(kind: WorkloadKind, object: KubeObject): TriggeredWorkload | undefined {
+  const { resource, podSpecPath } = kind;
   const { namespace, name, uid, resourceVersion, annotations, deletionTimestamp } = object.metadata;
   const triggers = annotations?.[triggersAnnotation];
-  if (triggers === undefined || deletionTimestamp !== undefined) return undefined;
+  if (triggers === undefined) return undefined;
+  const job = kind === jobKind ? jobStateOf(object) : undefined;
+  // A Job that goes may be one that is being replaced; one of a CronJob is left alone.
+  if (job === undefined ? deletionTimestamp !== undefined : hasController(object)) return undefined;
   const podSpec = valueAt(object, podSpecPath.split('.'));
   return {
     apiVersion: apiVersionOf(resource),
@@ -69,7 +75,12 @@ export function keepTriggered(
     templateImages: textOf(valueAt(object, [...templateAnnotations(podSpecPath), imagesAnnotation])),
     containers: containersOf(podSpec, 'containers'),
     initContainers: containersOf(podSpec, 'initContainers'),
+    ...(job === undefined ? {} : { job }),
   };
+}
+
+function hasController({ metadata: { ownerReferences = [] } }: KubeObject): boolean {
+  return ownerReferences.some(({ controller }) => controller === true);
 }
 
 /** A patch, and how the API server has to read it. */

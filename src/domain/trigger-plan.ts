@@ -33,6 +33,8 @@ export interface TriggerPlan {
   readonly waiting: readonly StreamTag[];
   /** What the tags of the others stand for, by {@link sourceKey}. */
   readonly resolved: ReadonlyMap<string, string>;
+  /** True for a Job that is replaced when it has ended. */
+  readonly waitsForEnd: boolean;
 }
 
 /** The pull spec that a stream tag stands for now; undefined while there is none. */
@@ -79,6 +81,7 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
     problems: found,
     waiting,
     resolved,
+    waitsForEnd: false,
   };
 }
 

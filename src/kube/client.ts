@@ -32,6 +32,13 @@ export interface ListOptions {
   readonly labelSelector?: string;
 }
 
+/** Which object is to be deleted, and what of those that belong to it. */
+export interface DeleteOptions {
+  readonly resourceVersion: string;
+  /** `Foreground`: the object goes when they have gone. */
+  readonly propagationPolicy?: 'Foreground';
+}
+
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 /** Options of {@link KubeClient}. */
@@ -109,13 +116,18 @@ export class KubeClient {
     return (await this.#json<ListPage<T>>({ method: 'GET', path, query, signal })).items;
   }
 
-  /** Creates an object; its place is read from its metadata. */
-  async create<T extends KubeObject>(resource: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
+  /** Creates an object; its place is read from its metadata. With `dryRun` it is only asked whether that would be done. */
+  async create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    signal: AbortSignal,
+    { dryRun = false }: { readonly dryRun?: boolean } = {},
+  ): Promise<T> {
     const path = resourcePath(resource, { namespace: object.metadata.namespace });
     return this.#json<T>({
       method: 'POST',
       path,
-      query: { fieldManager },
+      query: { fieldManager, ...(dryRun ? { dryRun: 'All' } : {}) },
       body: JSON.stringify(object),
       signal,
     });
@@ -167,10 +179,10 @@ export class KubeClient {
   async delete(
     resource: Resource<KubeObject>,
     place: ResourcePlace,
-    resourceVersion: string,
+    { propagationPolicy, ...preconditions }: DeleteOptions,
     signal: AbortSignal,
   ): Promise<void> {
-    const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { resourceVersion } };
+    const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy };
     const path = resourcePath(resource, place);
     await this.#json({ method: 'DELETE', path, body: JSON.stringify(options), signal });
   }

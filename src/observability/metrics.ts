@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 /** Why the images of a workload do not move although a tag has. */
 export type BlockedReason = (typeof blockedReasons)[number];
 
-const blockedReasons = ['contested', 'held', 'invalid', 'refused', 'waiting'] as const;
+const blockedReasons = ['active', 'contested', 'held', 'invalid', 'refused', 'waiting'] as const;
 
 /** The operator's metrics, all zero at start. */
 export class Metrics {
