@@ -67,6 +67,7 @@ describe('moves', () => {
       problems: [],
       waiting: [],
       resolved: new Map([['apps/web:latest', image]]),
+      waitsForEnd: false,
     });
   });
 });
