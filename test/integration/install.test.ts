@@ -273,9 +273,10 @@ describe('an installation, from the first apply to the last delete', () => {
     expect(await kube.get(imageStreams, { namespace: 'default', name: 'web' })).toEqual(stream);
   });
 
-  it('leaves nothing behind after kubectl delete -k config/default', async () => {
-    // The namespace and what was in it are gone already; only to end takes a namespace five seconds.
-    await kubectl(['delete', '--ignore-not-found', '-k', defaultInstall]);
+  it('leaves nothing behind after kubectl delete -k config/default', { timeout: 150_000 }, async () => {
+    // The namespace and what was in it are gone already. The API server takes a definition away in a second, but looks again
+    // only every five, for a minute, when an object of it was still there; kubectl says which one if it takes longer.
+    await kubectl(['delete', '--ignore-not-found', '--timeout=100s', '-k', defaultInstall]);
 
     await eventually(async () => expect(await clusterObjects()).toEqual(before) ?? true, {
       what: 'everything to be gone',
