@@ -3,10 +3,10 @@ import { importRequestedAnnotation } from '../../src/api/annotations.ts';
 import { type ImageStream, imageStreams } from '../../test/support/resources.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
 import { type AuditedWrite, type AuditLog, countByKind } from './audit-log.ts';
+import { CollectionWatch } from './collection-watch.ts';
 import { operatorAgent } from './operator-run.ts';
 import { imageOf, imagesOf, type StatedStream } from './planned-state.ts';
 import { pushSamples } from './sample-image.ts';
-import { StreamWatch } from './stream-watch.ts';
 import type { World } from './world.ts';
 
 const seenMs = 60_000;
@@ -69,7 +69,7 @@ export async function runChanges(
   const { logPath } = cluster.registry;
   await audit.settled(signal);
   const [auditMark, registryMark] = [await audit.mark(), await markLog(logPath)];
-  await using watch = await StreamWatch.open(cluster.facts);
+  await using watch = await CollectionWatch.open(cluster.facts, imageStreams);
   const latencies: number[] = [];
   await progress.counted(`${kind.name}: ${streams.length} streams`, streams.length, async (done) => {
     for (const stream of streams) {
@@ -93,7 +93,7 @@ export async function runChanges(
 /** Resolves to the milliseconds from the request to the status. */
 async function change(
   { cluster, kube, signal }: World,
-  watch: StreamWatch,
+  watch: CollectionWatch<ImageStream>,
   { kind, stream }: { readonly kind: ChangeKind; readonly stream: StatedStream },
 ): Promise<number> {
   const { namespace, name, repository, tags } = stream;

@@ -5,6 +5,11 @@ export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
+/** Bytes as a person reads them: 1 MB is 1024² bytes. */
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MB`;
+}
+
 /** Prints lines to standard output; every step ends early when the signal is aborted. */
 export class Progress {
   readonly signal: AbortSignal;

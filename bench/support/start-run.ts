@@ -5,6 +5,7 @@ import { countRequests, markLog, type RequestCounts } from './access-log.ts';
 import { type AuditedWrite, type AuditLog, countByKind } from './audit-log.ts';
 import { operatorAgent } from './operator-run.ts';
 import { cpuMs, peakRssBytes, rssBytes, startLoadMeter } from './process-usage.ts';
+import { megabytes } from './progress.ts';
 import { type StartOptions, startContainer } from './start-container.ts';
 import type { World } from './world.ts';
 
@@ -15,6 +16,11 @@ export interface MemorySamples {
   readonly min: number;
   readonly median: number;
   readonly max: number;
+}
+
+/** The samples as a person reads them. */
+export function memoryText({ min, median, max }: MemorySamples): string {
+  return `${megabytes(median)} (${megabytes(min)} to ${megabytes(max)})`;
 }
 
 /** What a start was like. */

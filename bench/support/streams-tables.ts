@@ -1,8 +1,8 @@
 /** The figures of the benchmark of many streams as tables, with the goals beside them. */
 import { totalOf } from './access-log.ts';
 import { type ChangeRun, statusWrite } from './change-case.ts';
-import { seconds } from './progress.ts';
-import { type MemorySamples, spreadOf } from './start-run.ts';
+import { megabytes, seconds } from './progress.ts';
+import { memoryText, spreadOf } from './start-run.ts';
 import type { StreamsResults } from './streams-run.ts';
 
 type Row = Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export function startRows({ starts }: StreamsResults): readonly Row[] {
     'ready/floor': (run.readyMs / floor.ms).toFixed(2),
     'API writes (goal 0)': namedCounts(run.writes),
     'registry requests (goal 0)': String(totalOf(run.requests)),
-    'memory (goal 250 MB)': memory(run.rss),
+    'memory (goal 250 MB)': memoryText(run.rss),
     'peak memory': megabytes(run.peakRssBytes),
     "floor's memory, peak": `${megabytes(floor.rssBytes)}, ${megabytes(floor.peakRssBytes)}`,
     'CPU until ready, floor': `${seconds(run.readyCpuMs)}, ${seconds(floor.cpuMs)}`,
@@ -34,7 +34,7 @@ export function sweepRows({ sweep, rssAfterChanges }: StreamsResults): readonly 
       CPU: seconds(sweep.cpuMs),
       'peak memory': megabytes(sweep.peakRssBytes),
       'memory after it': megabytes(sweep.rssBytes),
-      'memory after all changes': memory(rssAfterChanges),
+      'memory after all changes': memoryText(rssAfterChanges),
     },
   ];
 }
@@ -119,14 +119,6 @@ function perTag({ writes, tags }: ChangeRun, kind: string): string {
 
 function namedCounts(counts: ReadonlyMap<string, number>): string {
   return counts.size === 0 ? '0' : [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
-}
-
-function memory({ min, median, max }: MemorySamples): string {
-  return `${megabytes(median)} (${megabytes(min)} to ${megabytes(max)})`;
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1024 ** 2)} MB`;
 }
 
 function kilobytes(bytes: number): string {

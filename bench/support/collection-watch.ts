@@ -1,20 +1,18 @@
-/** Sees the status of streams change: a watch on all of them. */
+/** Sees objects of a kind change: a watch on all of them. */
 import { createInterface } from 'node:readline';
 import { Agent, request } from 'undici';
 import type { ClusterFacts } from '../../test/support/cluster.ts';
-import { type ImageStream, imageStreams } from '../../test/support/resources.ts';
+import type { KubeObject, ResourceType } from '../../test/support/resources.ts';
 
-const collection = `/apis/${imageStreams.apiVersion}/imagestreams`;
-
-interface Waiter {
-  readonly isSeen: (stream: ImageStream) => boolean;
+interface Waiter<T> {
+  readonly isSeen: (object: T) => boolean;
   readonly resolve: (at: number) => void;
 }
 
 /** Opens before the changes begin. */
-export class StreamWatch implements AsyncDisposable {
+export class CollectionWatch<T extends KubeObject> implements AsyncDisposable {
   readonly #agent: Agent;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Set<Waiter<T>>();
   readonly #over = Promise.withResolvers<never>();
 
   private constructor(agent: Agent) {
@@ -23,10 +21,13 @@ export class StreamWatch implements AsyncDisposable {
   }
 
   /** Watches from now on. */
-  static async open(facts: ClusterFacts): Promise<StreamWatch> {
+  static async open<T extends KubeObject>(
+    facts: ClusterFacts,
+    { apiVersion, plural }: ResourceType<T>,
+  ): Promise<CollectionWatch<T>> {
     const agent = new Agent({ connect: { ca: facts.ca }, bodyTimeout: 0 });
     const ask = (query: string): ReturnType<typeof request> =>
-      request(`${facts.url}${collection}?${query}`, {
+      request(`${facts.url}/apis/${apiVersion}/${plural}?${query}`, {
         dispatcher: agent,
         headers: { authorization: `Bearer ${facts.tokens['admin'] ?? ''}` },
       });
@@ -36,18 +37,18 @@ export class StreamWatch implements AsyncDisposable {
       `watch=true&timeoutSeconds=3600&resourceVersion=${metadata.resourceVersion}`,
     );
     if (statusCode !== 200) throw new Error(`the watch was refused: ${statusCode} ${await body.text()}`);
-    const watch = new StreamWatch(agent);
+    const watch = new CollectionWatch<T>(agent);
     const lines = createInterface({ input: body });
-    lines.on('line', (line) => watch.#see((JSON.parse(line) as { object: ImageStream }).object));
+    lines.on('line', (line) => watch.#see((JSON.parse(line) as { object: T }).object));
     // The lines repeat what goes wrong with the body.
     lines.on('error', (error) => watch.#over.reject(error));
     lines.on('close', () => watch.#over.reject(new Error('the watch ended too early')));
     return watch;
   }
 
-  /** Resolves to the time (as of `performance.now`) at which such a stream is seen. */
+  /** Resolves to the time (as of `performance.now`) at which such an object is seen. */
   async seen(
-    isSeen: (stream: ImageStream) => boolean,
+    isSeen: (object: T) => boolean,
     { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
   ): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -69,8 +70,8 @@ export class StreamWatch implements AsyncDisposable {
     await this.#agent.destroy();
   }
 
-  #see(stream: ImageStream): void {
+  #see(object: T): void {
     const now = performance.now();
-    for (const { isSeen, resolve } of this.#waiters) if (isSeen(stream)) resolve(now);
+    for (const { isSeen, resolve } of this.#waiters) if (isSeen(object)) resolve(now);
   }
 }

@@ -1,0 +1,91 @@
+/** npm run bench:fanout: how fast a tag that moves reaches the Deployments that follow it. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createOperatorCredentials } from '../test/support/operator-rights.ts';
+import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
+import { interruptible, machine, runMain, wholeNumber } from './support/command-line.ts';
+import { containerCommand } from './support/container-command.ts';
+import { type FanoutOptions, runFanout } from './support/fanout-run.ts';
+import { latencyRows, memoryRows, roundRows } from './support/fanout-tables.ts';
+import { planState } from './support/planned-state.ts';
+import { Progress } from './support/progress.ts';
+import { startWorld } from './support/world.ts';
+
+/** Of the Deployment in config/. */
+const memoryMiB = 512;
+
+const usage = `npm run bench:fanout [-- --fanout N] [--json FILE]
+
+Starts a Kubernetes API server and a registry on loopback, makes streams and Deployments that follow them, and measures
+how fast the operator patches those when a tag moves, and what it takes to remember them.
+
+  --streams N       streams beside the one with the many Deployments (default 1000)
+  --followers N     Deployments of each of these streams (default 10)
+  --fanout N        Deployments of the one (default 1000)
+  --rounds N        moves of its tag, each with its floor (default 5)
+  --changes N       moves of tags of the other streams, one after the other (default 300)
+  --json FILE       also write all figures to a file
+  --help            this text
+
+The operator runs as in its container image: the bundle, the Dockerfile's flags, a container of ${memoryMiB} MiB, and the rights
+of config/. The floor is a process that does nothing but send the same patches, with the same concurrency. A tag is moved
+by a write to the status of its stream. There is no controller manager, so nothing rolls out.
+`;
+
+interface Options extends FanoutOptions {
+  readonly streams: number;
+  readonly json: string | undefined;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options === undefined) {
+    process.stdout.write(usage);
+    return;
+  }
+  await interruptible(async (signal) => {
+    await using stack = new AsyncDisposableStack();
+    const folder = await createTemporaryFolder();
+    stack.defer(() => folder.remove());
+    const progress = new Progress(signal);
+    const container = await progress.step('build the bundle', () =>
+      containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
+    );
+    const world = await startWorld(stack, progress);
+    const operator = await createOperatorCredentials(world.cluster);
+    const streams = planState({ streams: options.streams + 1, tagsPerStream: 1 });
+    const { model, processors, node } = machine();
+    progress.line(`${processors} processors (${model}), Node ${node}, ${container.flags.join(' ')}`);
+    const results = await runFanout(world, { ...options, streams, container, operator });
+    for (const rows of [roundRows(results), latencyRows(results), memoryRows(results)]) progress.table(rows);
+    if (options.json === undefined) return;
+    await writeFile(options.json, `${JSON.stringify({ machine: machine(), ...results }, undefined, 2)}\n`);
+  });
+}
+
+/** Undefined when help was asked for. Throws a sentence. */
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      streams: { type: 'string', default: '1000' },
+      followers: { type: 'string', default: '10' },
+      fanout: { type: 'string', default: '1000' },
+      rounds: { type: 'string', default: '5' },
+      changes: { type: 'string', default: '300' },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return undefined;
+  return {
+    streams: wholeNumber('--streams', values.streams),
+    followers: wholeNumber('--followers', values.followers),
+    fanout: wholeNumber('--fanout', values.fanout),
+    rounds: wholeNumber('--rounds', values.rounds),
+    changes: wholeNumber('--changes', values.changes),
+    json: values.json,
+  };
+}
+
+await runMain(main);
