@@ -22,6 +22,7 @@ import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-co
 import { TagObjectWriter } from './controllers/tag-object-writer.ts';
 import { createTagObjectStore, keepTagObject, StreamViews } from './controllers/tag-objects.ts';
 import {
+  expectReports,
   indexByStream,
   namespaceOfTrigger,
   triggerReconcile,
@@ -102,6 +103,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   registry.watchPolicy(stopping.signal);
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
+  expectReports({ ...stores, views });
   for (const key of await jobs.load(stopping.signal)) controllers.triggers.enqueue(key);
   for (const controller of controllers.all) controller.start();
   running.push(createSweeper(parts, shared).run(stopping.signal));
@@ -224,6 +226,7 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     imports.enqueue(key);
     for (const dependent of dependentsOf(key, stores)) imports.enqueue(dependent);
   });
+  views.reports.onChange((key) => imports.enqueue(key));
   watchTriggers(stores, (key) => triggers.enqueue(key));
   metrics.observeQueues([imports, tags, triggers]);
   return { imports, triggers, all: [imports, tags, triggers, restorer] };

@@ -30,13 +30,14 @@ const maxWriteAttempts = 5;
 /** Versions that are remembered as outdated: those of the last few writes. */
 const maxOutdated = 20;
 
-/** Which versions of a stream and its ImageStreamTags there are: the same text as long as nothing changes. */
+/** Which versions of a stream, its ImageStreamTags and reports there are: the same text as long as nothing changes. */
 export type StreamState = string;
 
 /** The present state of a stream. */
 export function stateOf(views: StreamViews, stream: ImageStream): StreamState {
-  const { uid, resourceVersion } = stream.metadata;
-  return `${uid}@${resourceVersion},${versionsOf(views.objectsOf(stream))}`;
+  const { namespace, name, uid, resourceVersion } = stream.metadata;
+  const reports = views.reports.stateOf(objectKey(namespace, name));
+  return `${uid}@${resourceVersion},${reports},${versionsOf(views.objectsOf(stream))}`;
 }
 
 /** True when nothing about a stream has changed since a state. */

@@ -16,6 +16,7 @@ import {
   tagObjectContents,
 } from '../domain/tag-object.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
+import { withReports } from '../domain/tag-report.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound, isRefused, isTerminating, isTooLarge } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
@@ -86,6 +87,9 @@ export class TagObjectWriter {
   async sync(stream: ImageStream, signal: AbortSignal): Promise<SyncResult> {
     const { namespace = '' } = stream.metadata;
     if (this.#memory.isTerminating(namespace)) return { settled: false, retryAfterMs: terminatingRetryMs };
+    // Whoever finds out what there is to report brings the stream again.
+    if (this.#options.views.reports.isPending(objectKey(namespace, stream.metadata.name)))
+      return { settled: false, retryAfterMs: undefined };
     const view = this.#options.views.of(stream);
     const contents = this.#contentsOf(stream, view);
     const { tasks, isTaken } = this.#tasksFor(view, contents);
@@ -109,7 +113,11 @@ export class TagObjectWriter {
       if (of === undefined || declared === undefined || names.has(of.tag) || contents.has(of.tag)) continue;
       contents.set(of.tag, contentBeyond(view));
     }
-    return contents;
+    return withReports(
+      contents,
+      views.reports.of(objectKey(view.metadata.namespace, view.metadata.name)),
+      view,
+    );
   }
 
   /** Objects that the operator keeps for tags that are not there any more. */

@@ -11,6 +11,7 @@ import { type ObjectKey, objectKey, Store } from '../kube/store.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
 import { jsonCodec } from '../runtime/codec.ts';
 import { stableHash } from '../runtime/stable-hash.ts';
+import { TriggerReports } from './trigger-reports.ts';
 
 /** Index of the store: the stream that an object belongs to by its name. */
 const byStream = 'by stream';
@@ -89,6 +90,8 @@ function writersOf(managedFields: unknown): {
 
 /** Streams as the rules read them: with the tags that ImageStreamTags declare. */
 export class StreamViews {
+  /** What there is to say on ImageStreamTags beside what streams hold. */
+  readonly reports = new TriggerReports();
   readonly #streams: Store<ImageStream>;
   readonly #tagObjects: Store<KnownTagObject>;
   /** Uids of the streams whose ImageStreamTag of this key was seen to go, and is not there again. */

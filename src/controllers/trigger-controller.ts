@@ -33,9 +33,10 @@ import {
   makeMoves,
   place,
   recreateJob,
+  reportsOf,
   type WorkloadMemory,
 } from './trigger-moves.ts';
-import type { WorkloadKind } from './workloads.ts';
+import { kindName, type WorkloadKind } from './workloads.ts';
 
 /** What the controller works with. */
 export interface TriggerControllerOptions extends MoveOptions {
@@ -109,6 +110,7 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
     if (entry === undefined || workload === undefined) {
       if (known?.contest !== undefined) contests.set(key, known.contest);
       memories.delete(key);
+      options.views.reports.set(key);
       return {};
     }
     // Somebody else is replacing the Job.
@@ -117,8 +119,31 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
     // A Job that is there again is another object, but whoever contests its image is the same.
     if (workload.job !== undefined && known !== memory) memory.contest = known?.contest ?? contests.get(key);
     memories.set(key, memory);
-    return lookAt(options, { kind: entry.kind, workload, memory, pending }, signal);
+    try {
+      return await lookAt(options, { kind: entry.kind, workload, memory, pending }, signal);
+    } finally {
+      options.views.reports.looked(key);
+    }
   };
+}
+
+/** A workload's key in the queue. */
+function keyOf({ kind, workload: { namespace, name } }: Pick<MoveTarget, 'kind' | 'workload'>): string {
+  return `${kindName(kind)}/${objectKey(namespace, name)}`;
+}
+
+/** Says at the start, before the first look, whose reports the ImageStreamTags may hold. */
+export function expectReports({
+  workloads,
+  views,
+}: Pick<TriggerControllerOptions, 'workloads' | 'views'>): void {
+  for (const { kind, store } of workloads.values())
+    for (const key of store.keys()) {
+      const workload = store.get(key);
+      if (workload?.mode !== 'report') continue;
+      const streams = triggerSources(workload).map(({ namespace, stream }) => objectKey(namespace, stream));
+      views.reports.expect(keyOf({ kind, workload }), streams);
+    }
 }
 
 /** Contests of Jobs that are not there for the moment. */
@@ -145,12 +170,14 @@ async function lookAt(
   signal: AbortSignal,
 ): Promise<WorkResult> {
   const { workload, memory, pending } = target;
-  const now = options.clock.now();
+  const { views, clock } = options;
+  const now = clock.now();
   const { resolve, recheckAfterMs } = await gatherSources(options, workload, memory, signal);
   const plan = withJobPolicy(planTriggers(workload, resolve), workload);
   tellProblems(options, workload, memory, plan.problems);
   const holds = plan.moves.map((move) => holdOf(options, workload, move, now));
   const moves = plan.moves.filter((_, i) => holds[i] === undefined);
+  views.reports.set(keyOf(target), plan.mode === 'report' ? reportsOf(workload, moves) : undefined);
   memory.blocked = blockedReason(plan, moves.length < plan.moves.length);
   if (plan.moves.length === 0) memory.contest = afterPeace(memory.contest, now);
   const ends = holds.map((hold) => (hold?.until === undefined ? undefined : hold.until - now));

@@ -6,6 +6,7 @@ import { formatTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type ImageContest, judgeWrite } from '../domain/image-contest.ts';
 import type { JobMoves } from '../domain/job-replacement.ts';
+import type { TagReport } from '../domain/tag-report.ts';
 import type { ImageMove, TriggerMode } from '../domain/trigger-plan.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused } from '../kube/errors.ts';
@@ -15,6 +16,7 @@ import type { WorkResult } from '../kube/work-queue.ts';
 import type { BlockedReason, Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { JobReplacer, PendingJob } from './job-replacer.ts';
+import type { WorkloadReports } from './trigger-reports.ts';
 import { kindName, movesPatch, type WorkloadKind } from './workloads.ts';
 
 /** What moves are made with. */
@@ -143,6 +145,21 @@ function tellNotRecreated(
   log.warn({ ...place(workload), err: error }, 'job not created again');
   const message = `the Job was deleted to be replaced and cannot be created again, which is tried until it can: ${error.message}`;
   recorder.record(workload, { type: 'Warning', reason: 'JobNotReplaced', message });
+}
+
+/** What the ImageStreamTags of a workload's sources have to say of its moves, by stream. */
+export function reportsOf(
+  { kind, namespace, name }: TriggeredWorkload,
+  moves: readonly ImageMove[],
+): WorkloadReports {
+  const reports = new Map<string, TagReport[]>();
+  for (const { source, container, from: image } of moves) {
+    const stream = objectKey(source.namespace, source.stream);
+    // Who may read a stream need not know what there is in another namespace.
+    const workload = source.namespace === namespace ? `${kind}/${name}` : undefined;
+    reports.set(stream, [...(reports.get(stream) ?? []), { tag: source.tag, workload, container, image }]);
+  }
+  return reports;
 }
 
 /** Once for the same moves. */

@@ -10,6 +10,7 @@ import {
   deployments,
   events,
   imageStreams,
+  imageStreamTags,
   type KubeObject,
   type ResourceType,
   type Workload,
@@ -96,6 +97,12 @@ describe('the mode report', () => {
     );
     const created = await scenario.deployment('web');
     expect(imagesOf(created)).toEqual(['registry.example/shop:stable']);
+    const told = (): Promise<string | undefined> =>
+      cluster.kube
+        .get(imageStreamTags, { namespace: scenario.namespace, name: 'web.latest' })
+        .then(({ conditions }) => conditions?.find(({ type }) => type === 'UpdateReported')?.message);
+    await eventually(told, { what: 'the ImageStreamTag to tell' });
+    expect(await told()).toContain('Deployment/web container web (now registry.example/shop:stable)');
     await annotate(deployments, 'web', { 'example.test/touch': '1' });
     const second = await scenario.push('latest', 'second');
     await scenario.requestImport('web');
@@ -110,6 +117,9 @@ describe('the mode report', () => {
     expect(new Set(reported.map(({ message }) => message)).size).toBe(2);
     const { spec } = await scenario.deployment('web');
     expect(spec).toEqual(created.spec);
+    await annotate(deployments, 'web', mode('digest'));
+    await scenario.containerHas('web', 'web', scenario.pinned(second.digest));
+    await eventually(async () => (await told()) === undefined, { what: 'the ImageStreamTag to be silent' });
   });
 });
 
