@@ -142,7 +142,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     flag: 'workload-kinds',
     env: 'IMAGESTREAM_WORKLOAD_KINDS',
     fallback: '',
-    help: 'other kinds that triggers serve, as resource.version.group=path of the pod spec, separated by commas: rollouts.v1alpha1.argoproj.io=spec.template.spec',
+    help: 'other kinds that triggers serve, as resource.version.group=path of the pod spec or image, separated by commas: rollouts.v1alpha1.argoproj.io=spec.template.spec',
     parse: parseNamedKinds,
   },
   allowPrivateRegistries: {

@@ -30,6 +30,7 @@ import {
 } from './controllers/trigger-controller.ts';
 import {
   customKind,
+  jobKind,
   keepTriggered,
   kindName,
   type WorkloadKind,
@@ -91,7 +92,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
-  const jobs = new JobReplacer({ client, log });
+  const jobs = new JobReplacer({ client, clock, log });
   const shared = { client, keeper, registry, recorder, stores, views, checks, trust, jobs };
   const controllers = createControllers(parts, shared);
   const reflectors = createReflectors(parts, client, stores);
@@ -104,8 +105,8 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
   expectReports({ ...stores, views });
-  for (const key of await jobs.load(stopping.signal)) controllers.triggers.enqueue(key);
   for (const controller of controllers.all) controller.start();
+  running.push(jobs.resume((key) => controllers.triggers.enqueue(key), stopping.signal));
   running.push(createSweeper(parts, shared).run(stopping.signal));
   const takeEvents = (events: readonly PushEvent[]): void =>
     takeHints(events, {
@@ -297,7 +298,12 @@ function createReflectors(
     reflect(imageStreams, streams, keepStream),
     reflect(imageStreamTags, tagObjects, keepTagObject),
     ...[...workloads.values()].map(({ kind, store }) =>
-      reflect(kind.resource, store, (object) => keepTriggered(kind, object), kind.isCustom),
+      reflect(kind.resource, store, (object) => keepTriggered(kind, object), isOptional(kind)),
     ),
   ];
+}
+
+/** A kind that may not be there, or whose rights may be left out: then nothing of it is triggered, and all else goes on. */
+function isOptional(kind: WorkloadKind): boolean {
+  return kind.isCustom || kind === jobKind;
 }

@@ -91,6 +91,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
 const exceptions: Readonly<Record<string, readonly string[]>> = {
   'controllers/image-sweeper.ts': ['runtime/clock.ts'],
   'controllers/importer.ts': ['runtime/clock.ts'],
+  'controllers/job-replacer.ts': ['runtime/clock.ts'],
   'controllers/tag-object-writer.ts': ['runtime/stable-hash.ts'],
   'controllers/tag-objects.ts': ['runtime/stable-hash.ts'],
   'kube/transport.ts': ['node:crypto', 'type node:https', '@kubernetes/client-node', 'undici'],

@@ -30,6 +30,9 @@ export interface TriggeredWorkload {
   readonly triggers: string;
   /** Dotted path of the pod spec in the object, for example `spec.template.spec`. */
   readonly podSpecPath: string;
+  /** Of a kind that has one image instead of a pod spec: its path, and where that leads to in this object. */
+  readonly imagePath?: string;
+  readonly imagePointer?: string;
   /** The texts of its other annotations that the operator reads. */
   readonly mode: string | undefined;
   readonly hold: string | undefined;

@@ -4,10 +4,18 @@
  */
 import type { Logger } from 'pino';
 import { replacedJobLabel } from '../api/annotations.ts';
-import { textOf, valueAt } from '../api/json.ts';
+import type { ObjectMeta } from '../api/objects.ts';
 import { type ControllerRevision, controllerRevisions, type KubeObject } from '../api/resources.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
-import { type JobMoves, jobWith, ownersJob } from '../domain/job-replacement.ts';
+import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
+import {
+  hasMoves,
+  type JobMoves,
+  type JobReplacement,
+  jobWith,
+  ownersJob,
+  parseReplacement,
+} from '../domain/job-replacement.ts';
 import type { KubeClient } from '../kube/client.ts';
 import {
   isConflict,
@@ -17,19 +25,25 @@ import {
   isTerminating,
   KubeApiError,
 } from '../kube/errors.ts';
-import { objectKey } from '../kube/store.ts';
+import { type ObjectKey, objectKey } from '../kube/store.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import { jobKind, keepTriggered, kindName } from './workloads.ts';
 
-/** A Job that is deleted, or about to be, and has to be created again. */
+/** A Job that is deleted, or about to be, and has to be created again. Little, for a namespace may have many that hang. */
 export interface PendingJob {
   /** In the queue of the triggers. */
-  readonly key: string;
+  readonly key: ObjectKey;
+  readonly namespace: string;
+  readonly name: string;
   readonly formerUid: string;
-  /** As its owner had written it. */
-  readonly job: KubeObject;
-  /** The same, as triggers see it; its policy has been followed already. */
+  readonly revisionUid: string;
+  /** The Job is there again, only the ControllerRevision has to go. */
+  isCreated: boolean;
+}
+
+/** What a ControllerRevision holds, and the Job as triggers see it; its policy has been followed already. */
+export interface KeptJob extends JobReplacement {
   readonly workload: TriggeredWorkload;
-  readonly revision: ControllerRevision;
 }
 
 /** What came of an attempt to go on with a replacement. */
@@ -40,162 +54,228 @@ export type JobProgress =
   /** Somebody else has a Job under that name, or the namespace is gone: there is nothing more to do. */
   | { readonly kind: 'dropped' };
 
-const pageSize = 50;
+/** The cluster puts another image into a Job than the one that was written: it would be replaced for ever. */
+export class ImageNotKeptError extends Error {}
+
+const pageSize = 500;
+const retry: BackoffPolicy = { baseMs: 1_000, maxMs: 60_000 };
+/** Names of Jobs have at most 63 characters. */
+const maxRehearsedName = 50;
 
 /** The replacements under way. */
 export class JobReplacer {
   readonly #client: KubeClient;
+  readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #pending = new Map<string, PendingJob>();
+  readonly #pending = new Map<ObjectKey, PendingJob>();
 
-  constructor({ client, log }: { readonly client: KubeClient; readonly log: Logger }) {
+  constructor({ client, clock, log }: { client: KubeClient; clock: Clock; log: Logger }) {
     this.#client = client;
+    this.#clock = clock;
     this.#log = log;
   }
 
   /** The replacement under way of a key of the queue. */
-  get(key: string): PendingJob | undefined {
+  get(key: ObjectKey): PendingJob | undefined {
     return this.#pending.get(key);
   }
 
-  /** Finds what an earlier process has left; the keys to be looked at. */
-  async load(signal: AbortSignal): Promise<readonly string[]> {
-    let next: string | undefined;
-    try {
-      do {
-        const options = { limit: pageSize, continue: next, labelSelector: replacedJobLabel };
-        const page = await this.#client.listPage(controllerRevisions, options, signal);
-        for (const revision of page.items) this.#take(revision);
-        next = page.metadata.continue;
-      } while (next !== undefined && next !== '');
-    } catch (error) {
-      if (!isForbidden(error)) throw error;
-      const hint = 'apply the rights of this version; until then no Job is replaced';
-      this.#log.error({ err: error, hint }, 'the operator lacks the right to list controllerrevisions');
+  /** Finds what an earlier process has left, and hands the keys on. Tries until it can; never rejects. */
+  async resume(enqueue: (key: ObjectKey) => void, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        await this.#load(signal);
+        for (const key of this.#pending.keys()) enqueue(key);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const hint = isForbidden(error) ? 'apply the rights of this version' : undefined;
+        this.#log.warn(
+          { err: error, hint },
+          'controllerrevisions not listed: Jobs of before are not created again',
+        );
+        await sleep(this.#clock, backoffMs(retry, attempt, 'jobs'), signal);
+      }
     }
-    return [...this.#pending.keys()];
   }
 
   /**
    * Begins to replace a Job that was seen in this version; false when it is another one by now. Throws, and leaves the Job
-   * alone, when the API server would not create the new one.
+   * alone, when the API server would not create the new one as it is written.
    */
   async begin(seen: TriggeredWorkload, moves: JobMoves, signal: AbortSignal): Promise<boolean> {
-    const present = await this.#find(seen.namespace, seen.name, signal);
-    if (present?.metadata.uid !== seen.uid || present.metadata.resourceVersion !== seen.resourceVersion)
-      return false;
+    const { namespace, name, uid, resourceVersion } = seen;
+    const present = await this.#find(namespace, name, signal);
+    if (present?.metadata.uid !== uid || present.metadata.resourceVersion !== resourceVersion) return false;
     const job = ownersJob(present);
-    await this.#rehearse(jobWith(job, seen, moves), signal);
-    const revision = await this.#store(job, seen.uid, signal);
-    const pending = this.#take(revision);
-    this.#log.info({ kind: 'Job', object: objectKey(seen.namespace, seen.name) }, 'job is replaced');
-    const place = { namespace: seen.namespace, name: seen.name };
-    const which = { resourceVersion: seen.resourceVersion, propagationPolicy: 'Foreground' } as const;
+    await this.#rehearse(jobWith(job, seen, moves), { uid, moves }, signal);
+    const kept: JobReplacement = { job, formerVersion: resourceVersion, ...moves };
+    const revision = await this.#keep(kept, { namespace, name, uid }, signal);
+    const pending = this.#take(revision.metadata);
+    if (pending === undefined)
+      throw new Error(`the ControllerRevision of Job ${name} is not as it was created`);
+    this.#log.info({ kind: 'Job', object: objectKey(namespace, name) }, 'job is deleted to be replaced');
     try {
-      await this.#client.delete(jobKind.resource, place, which, signal);
+      await this.#deleteJob(pending, resourceVersion, signal);
+      return true;
     } catch (error) {
       // Of any other failure it is not known whether the Job goes.
       if (!isConflict(error) && !isNotFound(error) && !isRefused(error)) throw error;
-      if (pending !== undefined) await this.#drop(pending, signal);
+      await this.#drop(pending, signal);
       if (isRefused(error)) throw error;
       return false;
     }
-    return true;
+  }
+
+  /** Reads what is kept of a Job; undefined, and the Job is given up, when somebody has taken it away or made it useless. */
+  async read(pending: PendingJob, signal: AbortSignal): Promise<KeptJob | undefined> {
+    const { namespace, name, formerUid: uid } = pending;
+    const query = { namespace, fieldSelector: `metadata.name=${revisionName(name, uid)}`, limit: 1 };
+    const [revision] = await this.#client.listNamespace(controllerRevisions, query, signal);
+    const kept = parseReplacement(revision?.data);
+    if (kept !== undefined && revision?.metadata.uid === pending.revisionUid) {
+      const job = ownersJob(kept.job);
+      const placed = { ...job, metadata: { ...job.metadata, namespace, name } };
+      const { job: _, ...workload } = keepTriggered(jobKind, placed) ?? {};
+      if ('triggers' in workload) return { ...kept, job: placed, workload: { ...workload, uid } };
+    }
+    this.#log.warn(
+      { kind: 'Job', object: objectKey(namespace, name) },
+      'job given up: its ControllerRevision is gone',
+    );
+    this.#pending.delete(pending.key);
+    return undefined;
   }
 
   /** Goes on with a replacement: creates the Job when the former one is gone. Throws when the API server does not take it. */
-  async finish(pending: PendingJob, moves: JobMoves, signal: AbortSignal): Promise<JobProgress> {
-    const { namespace = '', name } = pending.job.metadata;
-    const present = await this.#find(namespace, name, signal);
-    if (present?.metadata.uid === pending.formerUid && present.metadata.deletionTimestamp !== undefined)
+  async finish(
+    pending: PendingJob,
+    kept: KeptJob,
+    moves: JobMoves,
+    signal: AbortSignal,
+  ): Promise<JobProgress> {
+    if (pending.isCreated) return this.#drop(pending, signal);
+    const present = await this.#find(pending.namespace, pending.name, signal);
+    if (present?.metadata.uid === pending.formerUid) {
+      if (present.metadata.deletionTimestamp !== undefined) return { kind: 'deleting' };
+      // Somebody has changed it before it was deleted: it is planned anew.
+      if (present.metadata.resourceVersion !== kept.formerVersion) return this.#drop(pending, signal);
+      await this.#deleteJob(pending, kept.formerVersion, signal);
       return { kind: 'deleting' };
-    // The former one that is not being deleted is planned anew.
+    }
     if (present !== undefined) return this.#drop(pending, signal);
+    let job: KubeObject;
     try {
-      const job = await this.#client.create(
-        jobKind.resource,
-        jobWith(pending.job, pending.workload, moves),
-        signal,
-      );
-      await this.#drop(pending, signal);
-      return { kind: 'created', job };
+      job = await this.#client.create(jobKind.resource, jobWith(kept.job, kept.workload, moves), signal);
     } catch (error) {
-      if (isNotFound(error) || isTerminating(error)) return this.#drop(pending, signal);
+      if (isTerminating(error) || isNamespaceGone(error)) return this.#drop(pending, signal);
       throw error;
     }
+    pending.isCreated = true;
+    // Its key comes again when this fails.
+    await this.#drop(pending, signal).catch((error: unknown) =>
+      this.#log.warn({ err: error }, 'ControllerRevision not deleted, it is tried again'),
+    );
+    return { kind: 'created', job };
   }
 
-  /** Whether the new Job would be created under another name: admission and quotas have their say while the old one is there. */
-  async #rehearse(job: KubeObject, signal: AbortSignal): Promise<void> {
-    const { name, ...metadata } = job.metadata;
-    const rehearsed = { ...job, metadata: { ...metadata, generateName: `${name.slice(0, 50)}-` } };
+  async #load(signal: AbortSignal): Promise<void> {
+    let next: string | undefined;
+    const found: ObjectMeta[] = [];
+    do {
+      const options = { limit: pageSize, continue: next, labelSelector: replacedJobLabel };
+      const page = await this.#client.listMetadataPage(controllerRevisions, options, signal);
+      found.push(...page.items.map(({ metadata }) => metadata));
+      next = page.metadata.continue;
+    } while (next !== undefined && next !== '');
+    // Of two for one name the newer counts.
+    for (const metadata of found.toSorted((a, b) => (createdAt(a) < createdAt(b) ? -1 : 1)))
+      this.#take(metadata);
+  }
+
+  /**
+   * Whether the new Job would be created, and with these images: admission and quotas have their say while the old one is
+   * there. Under another name, always the same one for a Job, so that the same refusal has the same words.
+   */
+  async #rehearse(
+    job: KubeObject,
+    { uid, moves }: { readonly uid: string; readonly moves: JobMoves },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const beginning = job.metadata.name.slice(0, maxRehearsedName).replace(/[.-]+$/, '');
+    const name = `${beginning}-${uid.slice(0, 8)}`;
     try {
-      await this.#client.create(jobKind.resource, rehearsed as unknown as KubeObject, signal, {
+      const metadata = { ...job.metadata, name };
+      const answer = await this.#client.create(jobKind.resource, { ...job, metadata }, signal, {
         dryRun: true,
       });
+      const answered = keepTriggered(jobKind, answer);
+      if (answered !== undefined && hasMoves(answered, moves)) return;
     } catch (error) {
       // A webhook that cannot be rehearsed says nothing about the Job.
       if (error instanceof KubeApiError && error.status === 400 && error.message.includes('dry run')) return;
       throw error;
     }
+    throw new ImageNotKeptError('an admission rule of the cluster changes them when the Job is created');
   }
 
-  async #store(job: KubeObject, uid: string, signal: AbortSignal): Promise<ControllerRevision> {
-    const { namespace = '', name } = job.metadata;
-    const revision: ControllerRevision = {
-      apiVersion: 'apps/v1',
-      kind: 'ControllerRevision',
-      metadata: { namespace, name: `${name}-${uid}`, labels: { [replacedJobLabel]: uid } },
-      data: job,
-      revision: 1,
-    };
+  async #keep(
+    kept: JobReplacement,
+    { namespace, name, uid }: { readonly namespace: string; readonly name: string; readonly uid: string },
+    signal: AbortSignal,
+  ): Promise<ControllerRevision> {
+    const metadata = { namespace, name: revisionName(name, uid), labels: { [replacedJobLabel]: uid } };
+    const type = { apiVersion: 'apps/v1', kind: 'ControllerRevision' };
     try {
-      return await this.#client.create(controllerRevisions, revision, signal);
+      return await this.#client.create(
+        controllerRevisions,
+        { ...type, metadata, data: kept, revision: 1 },
+        signal,
+      );
     } catch (error) {
       if (!isConflict(error)) throw error;
       // Left by an attempt that did not come as far as to delete the Job, which may have changed since.
-      const left = await this.#client.listNamespace(
-        controllerRevisions,
-        { namespace, fieldSelector: `metadata.name=${revision.metadata.name}`, limit: 1 },
-        signal,
-      );
-      for (const { metadata } of left) await this.#delete(metadata, signal);
+      const query = { namespace, fieldSelector: `metadata.name=${metadata.name}`, limit: 1 };
+      const [left] = await this.#client.listNamespace(controllerRevisions, query, signal);
+      if (left?.metadata.uid !== undefined)
+        await this.#deleteRevision(left.metadata, left.metadata.uid, signal);
       throw error;
     }
   }
 
-  /** What is not a Job with triggers is not ours, whatever its labels say. */
-  #take(revision: ControllerRevision): PendingJob | undefined {
-    const { namespace = '', labels, name: revisionName } = revision.metadata;
+  /** What is not named as ours is not ours, whatever its labels say. */
+  #take({ namespace = '', name: full, uid: revisionUid = '', labels }: ObjectMeta): PendingJob | undefined {
     const formerUid = labels?.[replacedJobLabel] ?? '';
-    const { data } = revision;
-    const name = textOf(valueAt(data, ['metadata', 'name'])) ?? '';
-    if (name === '' || revisionName !== `${name}-${formerUid}`) return undefined;
-    const { metadata, ...written } = ownersJob(data as KubeObject);
-    const job = { ...written, metadata: { ...metadata, namespace } };
-    const kept = keepTriggered(jobKind, job);
-    if (kept === undefined) return undefined;
-    const { job: _, ...workload } = kept;
+    const name = full.slice(0, -formerUid.length - 1);
+    if (formerUid === '' || name === '' || full !== revisionName(name, formerUid)) return undefined;
     const key = `${kindName(jobKind)}/${objectKey(namespace, name)}`;
-    const pending = { key, formerUid, job, workload: { ...workload, uid: formerUid }, revision };
+    const pending = { key, namespace, name, formerUid, revisionUid, isCreated: false };
     this.#pending.set(key, pending);
     return pending;
   }
 
+  async #deleteJob(
+    { namespace, name, formerUid: uid }: PendingJob,
+    resourceVersion: string,
+    signal: AbortSignal,
+  ) {
+    const which = { uid, resourceVersion, propagationPolicy: 'Foreground' } as const;
+    await this.#client.delete(jobKind.resource, { namespace, name }, which, signal);
+  }
+
   async #drop(pending: PendingJob, signal: AbortSignal): Promise<JobProgress> {
-    await this.#delete(pending.revision.metadata, signal);
-    this.#pending.delete(pending.key);
+    const { key, namespace, name, formerUid, revisionUid } = pending;
+    await this.#deleteRevision({ namespace, name: revisionName(name, formerUid) }, revisionUid, signal);
+    this.#pending.delete(key);
     return { kind: 'dropped' };
   }
 
-  async #delete(
-    { namespace, name, resourceVersion = '' }: KubeObject['metadata'],
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Whatever has been written onto it meanwhile. */
+  async #deleteRevision({ namespace, name }: ObjectMeta, uid: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.#client.delete(controllerRevisions, { namespace, name }, { resourceVersion }, signal);
+      await this.#client.delete(controllerRevisions, { namespace, name }, { uid }, signal);
     } catch (error) {
-      if (!isNotFound(error)) throw error;
+      if (!isNotFound(error) && !isConflict(error)) throw error;
     }
   }
 
@@ -204,4 +284,17 @@ export class JobReplacer {
     const query = { namespace, fieldSelector: `metadata.name=${name}`, limit: 1 };
     return (await this.#client.listNamespace(jobKind.resource, query, signal))[0];
   }
+}
+
+function revisionName(job: string, uid: string): string {
+  return `${job}-${uid}`;
+}
+
+function createdAt({ creationTimestamp = '' }: ObjectMeta): string {
+  return creationTimestamp;
+}
+
+/** A webhook may answer 404 too; that says nothing about the namespace. */
+function isNamespaceGone(error: unknown): boolean {
+  return error instanceof KubeApiError && isNotFound(error) && error.message.startsWith('namespaces ');
 }

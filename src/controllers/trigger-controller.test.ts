@@ -52,7 +52,7 @@ async function setUp(review: () => ApiAnswer) {
     localRegistry: undefined,
     workloads: new Map([['Deployment', { kind, store }]]),
     recorder,
-    jobs: new JobReplacer({ client, log }),
+    jobs: new JobReplacer({ client, clock, log }),
     clock,
     log,
     metrics,

@@ -5,7 +5,7 @@ import type { KnownTagObject } from '../api/tag-object.ts';
 import { parseTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type Hold, holdAt } from '../domain/hold.ts';
-import { afterPeace, type ImageContest } from '../domain/image-contest.ts';
+import { afterPeace, type ImageContest, jobLimits } from '../domain/image-contest.ts';
 import { earliest } from '../domain/import-plan.ts';
 import { withJobPolicy } from '../domain/job-replacement.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
@@ -24,7 +24,7 @@ import { type ObjectKey, objectKey, type Store } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { BlockedReason } from '../observability/metrics.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
-import type { PendingJob } from './job-replacer.ts';
+import type { KeptJob, PendingJob } from './job-replacer.ts';
 import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
 import {
@@ -34,6 +34,7 @@ import {
   place,
   recreateJob,
   reportsOf,
+  tellPostponed,
   type WorkloadMemory,
 } from './trigger-moves.ts';
 import { kindName, type WorkloadKind } from './workloads.ts';
@@ -105,7 +106,8 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
     const slash = key.indexOf('/');
     const entry = workloads.get(key.slice(0, slash));
     const pending = jobs.get(key);
-    const workload = pending?.workload ?? entry?.store.get(key.slice(slash + 1));
+    const kept = pending === undefined ? undefined : await jobs.read(pending, signal);
+    const workload = kept?.workload ?? entry?.store.get(key.slice(slash + 1));
     const known = memories.get(key);
     if (entry === undefined || workload === undefined) {
       if (known?.contest !== undefined) contests.set(key, known.contest);
@@ -113,14 +115,17 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
       options.views.reports.set(key);
       return {};
     }
-    // Somebody else is replacing the Job.
-    if (workload.job?.isDeleting === true) return {};
+    // Somebody else has deleted the Job.
+    if (workload.job?.isDeleting === true) {
+      options.views.reports.set(key);
+      return {};
+    }
     const memory = known?.uid === workload.uid ? known : newMemory(workload.uid);
     // A Job that is there again is another object, but whoever contests its image is the same.
     if (workload.job !== undefined && known !== memory) memory.contest = known?.contest ?? contests.get(key);
     memories.set(key, memory);
     try {
-      return await lookAt(options, { kind: entry.kind, workload, memory, pending }, signal);
+      return await lookAt(options, { kind: entry.kind, workload, memory, pending, kept }, signal);
     } finally {
       options.views.reports.looked(key);
     }
@@ -140,8 +145,11 @@ export function expectReports({
   for (const { kind, store } of workloads.values())
     for (const key of store.keys()) {
       const workload = store.get(key);
-      if (workload?.mode !== 'report') continue;
-      const streams = triggerSources(workload).map(({ namespace, stream }) => objectKey(namespace, stream));
+      if (workload?.mode !== 'report' || workload.job?.isDeleting === true) continue;
+      // Those of other namespaces must not be kept waiting.
+      const streams = triggerSources(workload).flatMap(({ namespace, stream }) =>
+        namespace === workload.namespace ? [objectKey(namespace, stream)] : [],
+      );
       views.reports.expect(keyOf({ kind, workload }), streams);
     }
 }
@@ -157,6 +165,7 @@ function newMemory(uid: string): WorkloadMemory {
     refusal: '',
     waiting: undefined,
     reported: '',
+    postponed: '',
     contest: undefined,
     blocked: undefined,
     resolved: new Map(),
@@ -166,10 +175,10 @@ function newMemory(uid: string): WorkloadMemory {
 /** Plans a workload and carries out what is not held. */
 async function lookAt(
   options: TriggerControllerOptions,
-  target: MoveTarget & { readonly pending: PendingJob | undefined },
+  target: MoveTarget & { readonly pending: PendingJob | undefined; readonly kept: KeptJob | undefined },
   signal: AbortSignal,
 ): Promise<WorkResult> {
-  const { workload, memory, pending } = target;
+  const { workload, memory, pending, kept } = target;
   const { views, clock } = options;
   const now = clock.now();
   const { resolve, recheckAfterMs } = await gatherSources(options, workload, memory, signal);
@@ -179,11 +188,14 @@ async function lookAt(
   const moves = plan.moves.filter((_, i) => holds[i] === undefined);
   views.reports.set(keyOf(target), plan.mode === 'report' ? reportsOf(workload, moves) : undefined);
   memory.blocked = blockedReason(plan, moves.length < plan.moves.length);
-  if (plan.moves.length === 0) memory.contest = afterPeace(memory.contest, now);
+  tellPostponed(options, target, plan.postponed);
+  if (plan.moves.length + plan.postponed.length === 0)
+    memory.contest = afterPeace(memory.contest, now, workload.job && jobLimits);
   const ends = holds.map((hold) => (hold?.until === undefined ? undefined : hold.until - now));
   const tellAfterMs = tellWaiting(options, target, plan.waiting, now);
   const lookAgain = ends.reduce(earliest, earliest(recheckAfterMs, tellAfterMs));
-  if (pending !== undefined) return recreateJob(options, target, pending, { mode: plan.mode, moves }, signal);
+  if (pending !== undefined && kept !== undefined)
+    return recreateJob(options, target, { pending, kept, plan }, signal);
   if (moves.length === 0) {
     memory.resolved = plan.resolved;
     return { requeueAfterMs: lookAgain };
@@ -252,12 +264,12 @@ function holdOf(
 }
 
 function blockedReason(
-  { problems, waiting, waitsForEnd }: TriggerPlan,
+  { problems, waiting, postponed }: TriggerPlan,
   isHeld: boolean,
 ): BlockedReason | undefined {
   if (problems.length > 0) return 'invalid';
   if (isHeld) return 'held';
-  if (waitsForEnd) return 'active';
+  if (postponed.length > 0) return 'active';
   return waiting.length > 0 ? 'waiting' : undefined;
 }
 

@@ -1,21 +1,21 @@
 /** Moves the images of triggered workloads: one patch a workload, and what is told of it. */
 import type { Logger } from 'pino';
-import { fieldManager, modeAnnotation } from '../api/annotations.ts';
+import { fieldManager, jobPolicyAnnotation, modeAnnotation } from '../api/annotations.ts';
 import { arrayOf, isJsonObject, textOf, valueAt } from '../api/json.ts';
 import { formatTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
-import { type ImageContest, judgeWrite } from '../domain/image-contest.ts';
-import type { JobMoves } from '../domain/job-replacement.ts';
+import { type ContestVerdict, type ImageContest, jobLimits, judgeWrite } from '../domain/image-contest.ts';
+import { movesAgain, waitsForImage } from '../domain/job-replacement.ts';
 import type { TagReport } from '../domain/tag-report.ts';
-import type { ImageMove, TriggerMode } from '../domain/trigger-plan.ts';
+import type { ImageMove, TriggerMode, TriggerPlan } from '../domain/trigger-plan.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isNotFound, isRefused } from '../kube/errors.ts';
+import { isNotFound, isRefused, isTooLarge } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { objectKey } from '../kube/store.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import type { BlockedReason, Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { JobReplacer, PendingJob } from './job-replacer.ts';
+import { ImageNotKeptError, type JobReplacer, type KeptJob, type PendingJob } from './job-replacer.ts';
 import type { WorkloadReports } from './trigger-reports.ts';
 import { kindName, movesPatch, type WorkloadKind } from './workloads.ts';
 
@@ -42,6 +42,8 @@ export interface WorkloadMemory {
   waiting: { readonly tags: string; readonly since: number; told: boolean } | undefined;
   /** The moves that were reported. */
   reported: string;
+  /** The moves of a Job that runs on, as they were told. */
+  postponed: string;
   /** The writes of images, and who undid them. */
   contest: ImageContest | undefined;
   blocked: BlockedReason | undefined;
@@ -89,8 +91,8 @@ export async function makeMoves(
     return {};
   }
   const now = options.clock.now();
-  const verdict = judgeWrite(memory.contest, images, now);
-  if (verdict.kind === 'rest') {
+  const verdict = judge(target, moves, images, now);
+  if (verdict?.kind === 'rest') {
     memory.contest = verdict.contest;
     memory.blocked = 'contested';
     if (verdict.begins) await tellContest(options, target, { moves, until: verdict.until }, signal);
@@ -102,35 +104,87 @@ export async function makeMoves(
       return { requeueAfterMs: staleJobMs };
   } catch (error) {
     if (isNotFound(error)) return {};
-    if (isRefused(error)) tellRefusal(options, target, error);
+    if (isRefused(error) || isTooLarge(error) || error instanceof ImageNotKeptError)
+      tellRefusal(options, target, error);
     throw error;
   }
-  memory.contest = verdict.contest;
+  memory.contest = verdict?.contest ?? memory.contest;
   memory.refusal = '';
-  if (workload.job !== undefined) return { requeueAfterMs: endingJobMs };
+  if (workload.job !== undefined) {
+    tellReplacement(options, workload, moves);
+    return { requeueAfterMs: endingJobMs };
+  }
   for (const made of moves) tellMove(options, target, made);
   if (importedAt !== undefined) options.metrics.moveLag.observe((options.clock.now() - importedAt) / 1_000);
   return {};
 }
 
-/** Creates a Job that was deleted to be replaced, when its pods have gone. Throws when the API server does not take it. */
+/** Nobody contests the first image of a Job. */
+function judge(
+  { workload, memory: { contest } }: MoveTarget,
+  moves: readonly ImageMove[],
+  images: string,
+  now: number,
+): ContestVerdict | undefined {
+  if (workload.job === undefined) return judgeWrite(contest, images, now);
+  return waitsForImage(workload, moves) ? undefined : judgeWrite(contest, images, now, jobLimits);
+}
+
+/** A Job that was deleted to be replaced, and what its tags stand for now. */
+export interface JobToCreate {
+  readonly pending: PendingJob;
+  readonly kept: KeptJob;
+  readonly plan: TriggerPlan;
+}
+
+/** Creates such a Job when its pods have gone. Throws when the API server does not take it. */
 export async function recreateJob(
   options: MoveOptions,
   { kind, workload, memory }: MoveTarget,
-  pending: PendingJob,
-  moves: JobMoves,
+  { pending, kept, plan }: JobToCreate,
   signal: AbortSignal,
 ): Promise<WorkResult> {
-  const progress = await options.jobs.finish(pending, moves, signal).catch((error: unknown) => {
-    if (isRefused(error)) tellNotRecreated(options, workload, memory, error);
+  const moves = movesAgain(kept, plan);
+  const work = { mode: kept.mode, moves };
+  const progress = await options.jobs.finish(pending, kept, work, signal).catch((error: unknown) => {
+    if (isRefused(error) || isTooLarge(error)) tellNotRecreated(options, workload, memory, error);
     throw error;
   });
   if (progress.kind === 'deleting') return { requeueAfterMs: endingJobMs };
   memory.refusal = '';
   if (progress.kind === 'dropped') return { requeueAfterMs: staleJobMs };
   const created = { ...workload, uid: progress.job.metadata.uid ?? '' };
-  for (const made of moves.moves) tellMove(options, { kind, workload: created, memory }, made);
-  return {};
+  for (const made of moves) tellMove(options, { kind, workload: created, memory }, made);
+  return options.jobs.get(pending.key) === undefined ? {} : { requeueAfterMs: staleJobMs };
+}
+
+function tellReplacement(
+  { recorder }: MoveOptions,
+  workload: TriggeredWorkload,
+  moves: readonly ImageMove[],
+): void {
+  const message = `is deleted with its pods, and created again with ${shortly(moves)}`;
+  recorder.record(workload, { type: 'Normal', reason: 'JobReplaced', message });
+}
+
+/** Tells once that a Job comes to its end first. */
+export function tellPostponed(
+  { recorder }: MoveOptions,
+  { workload, memory }: MoveTarget,
+  moves: readonly ImageMove[],
+): void {
+  const text = shortly(moves);
+  if (text === memory.postponed) return;
+  memory.postponed = text;
+  if (text === '') return;
+  const message = `is replaced when it has ended, with ${text}; ${jobPolicyAnnotation}: Always does not wait`;
+  recorder.record(workload, { type: 'Normal', reason: 'JobRunsOn', message });
+}
+
+function shortly(moves: readonly ImageMove[]): string {
+  return moves
+    .map(({ container, to, source }) => `container ${container} of ${nameOf(source)}: ${to}`)
+    .join(', ');
 }
 
 function tellNotRecreated(

@@ -3,6 +3,7 @@ import { holdAnnotation, imagesAnnotation, modeAnnotation, triggersAnnotation } 
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resources.ts';
 import type { ContainerImage, ContainerList, TriggeredWorkload } from '../api/workload.ts';
+import { imageAt } from '../domain/image-path.ts';
 import { jobStateOf } from '../domain/job-replacement.ts';
 import type { NamedKind } from '../domain/named-kind.ts';
 import { type ImageMove, type TriggerMode, templateImagesWith } from '../domain/trigger-plan.ts';
@@ -12,6 +13,8 @@ export interface WorkloadKind {
   readonly resource: Resource<KubeObject>;
   /** Dotted path of the pod spec in the object, as trigger field paths write it. */
   readonly podSpecPath: string;
+  /** Instead of it, the path of the one image that there is. */
+  readonly imagePath?: string;
   /** True for a custom resource: it may be missing, and the API server cannot merge its lists by name. */
   readonly isCustom: boolean;
 }
@@ -35,12 +38,10 @@ function builtIn(group: string, kind: string, podSpecPath: string): WorkloadKind
 }
 
 /** A kind that an administrator has named. Its objects tell what they are called. */
-export function customKind({ resource: plural, version, group, podSpecPath }: NamedKind): WorkloadKind {
-  return {
-    resource: { group, version, kind: plural, plural, namespaced: true },
-    podSpecPath,
-    isCustom: true,
-  };
+export function customKind({ resource: plural, version, group, path, isImage }: NamedKind): WorkloadKind {
+  const resource = { group, version, kind: plural, plural, namespaced: true };
+  if (isImage) return { resource, podSpecPath: '', imagePath: path, isCustom: true };
+  return { resource, podSpecPath: path, isCustom: true };
 }
 
 /** What tells a kind from the others in the keys of the queue. */
@@ -60,7 +61,6 @@ export function keepTriggered(kind: WorkloadKind, object: KubeObject): Triggered
   const job = kind === jobKind ? jobStateOf(object) : undefined;
   // A Job that goes may be one that is being replaced; one of a CronJob is left alone.
   if (job === undefined ? deletionTimestamp !== undefined : hasController(object)) return undefined;
-  const podSpec = valueAt(object, podSpecPath.split('.'));
   return {
     apiVersion: apiVersionOf(resource),
     kind: object.kind ?? resource.kind,
@@ -73,14 +73,31 @@ export function keepTriggered(kind: WorkloadKind, object: KubeObject): Triggered
     mode: annotations?.[modeAnnotation],
     hold: annotations?.[holdAnnotation],
     templateImages: textOf(valueAt(object, [...templateAnnotations(podSpecPath), imagesAnnotation])),
-    containers: containersOf(podSpec, 'containers'),
-    initContainers: containersOf(podSpec, 'initContainers'),
+    ...imagesOf(kind, object),
     ...(job === undefined ? {} : { job }),
   };
 }
 
-function hasController({ metadata: { ownerReferences = [] } }: KubeObject): boolean {
-  return ownerReferences.some(({ controller }) => controller === true);
+function imagesOf(
+  { podSpecPath, imagePath }: WorkloadKind,
+  object: KubeObject,
+): Pick<TriggeredWorkload, 'containers' | 'initContainers' | 'imagePath' | 'imagePointer'> {
+  if (imagePath !== undefined) {
+    const found = imageAt(object, imagePath);
+    const initContainers: readonly ContainerImage[] = [];
+    if (found === undefined) return { containers: [], initContainers, imagePath };
+    const { pointer: imagePointer, image } = found;
+    return { containers: [{ name: imagePath, image }], initContainers, imagePath, imagePointer };
+  }
+  const podSpec = valueAt(object, podSpecPath.split('.'));
+  return {
+    containers: containersOf(podSpec, 'containers'),
+    initContainers: containersOf(podSpec, 'initContainers'),
+  };
+}
+
+function hasController({ metadata }: KubeObject): boolean {
+  return arrayOf(metadata.ownerReferences).some((owner) => valueAt(owner, ['controller']) === true);
 }
 
 /** A patch, and how the API server has to read it. */
@@ -120,13 +137,13 @@ function mergeDocument(
  * would be refused as a change of it.
  */
 function jsonOperations(workload: TriggeredWorkload, moves: readonly ImageMove[]): readonly JsonObject[] {
-  const { resourceVersion, podSpecPath } = workload;
+  const { resourceVersion, podSpecPath, imagePointer } = workload;
   const base = `/${podSpecPath.split('.').join('/')}`;
   return [
     { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
     ...moves.map(({ list, container, to }) => {
       const index = workload[list].findIndex(({ name }) => name === container);
-      return { op: 'add', path: `${base}/${list}/${index}/image`, value: to };
+      return { op: 'add', path: imagePointer ?? `${base}/${list}/${index}/image`, value: to };
     }),
   ];
 }

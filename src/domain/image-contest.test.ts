@@ -1,18 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { afterPeace, type ImageContest, judgeWrite } from './image-contest.ts';
+import { afterPeace, type ContestLimits, type ImageContest, jobLimits, judgeWrite } from './image-contest.ts';
 
 const minute = 60_000;
 
 /** Plays wishes to write at times (in minutes); `ok` is a look that finds the images in place. Returns what was done. */
-function play(events: readonly (readonly [atMinute: number, images: string])[]): readonly string[] {
+function play(
+  events: readonly (readonly [atMinute: number, images: string])[],
+  limits?: ContestLimits,
+): readonly string[] {
   let contest: ImageContest | undefined;
   return events.map(([at, images]) => {
     const now = at * minute;
     if (images === 'ok') {
-      contest = afterPeace(contest, now);
+      contest = afterPeace(contest, now, limits);
       return 'peace';
     }
-    const verdict = judgeWrite(contest, images, now);
+    const verdict = judgeWrite(contest, images, now, limits);
     contest = verdict.contest;
     if (verdict.kind === 'write') return 'write';
     return `${verdict.begins ? 'begin to rest' : 'rest'} until ${verdict.until / minute}`;
@@ -86,5 +89,17 @@ describe('images that somebody else changes', () => {
         [0.4, 'e'],
       ]),
     ).toEqual(['write', 'write', 'write', 'write', 'write']);
+  });
+
+  it('of Jobs are written anew three times in a day, however long each runs', () => {
+    const rounds = [0, 60, 120, 180, 240].map((at) => [at, 'a'] as const);
+    expect(play(rounds, jobLimits)).toEqual([
+      'write',
+      'write',
+      'write',
+      'write',
+      `begin to rest until ${240 + 24 * 60}`,
+    ]);
+    expect(new Set(play(rounds))).toEqual(new Set(['write']));
   });
 });

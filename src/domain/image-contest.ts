@@ -3,12 +3,21 @@
  * each put their own value would go on for ever, and every round is a roll-out: after some rounds the operator rests.
  */
 
-/** Rounds in {@link contestMs} after which it rests. */
+/** Rounds within the time of the limits after which it rests. */
 const maxRounds = 3;
-/** Ten minutes. */
-const contestMs = 600_000;
-/** One hour: then it tries once. */
-const restMs = 3_600_000;
+
+/** Times in milliseconds. */
+export interface ContestLimits {
+  /** Within which rounds belong together, and after which all is forgotten. */
+  readonly contestMs: number;
+  /** For which it rests; then it tries once. */
+  readonly restMs: number;
+}
+
+/** Ten minutes, and one hour. */
+const patchLimits: ContestLimits = { contestMs: 600_000, restMs: 3_600_000 };
+/** A day, for each round is a run of the Job, and may take its time. */
+export const jobLimits: ContestLimits = { contestMs: 86_400_000, restMs: 86_400_000 };
 
 /** What is remembered of the writes to one object. Times are epoch milliseconds. */
 export interface ImageContest {
@@ -37,8 +46,14 @@ export type ContestVerdict =
  * Judges a wish to write images to an object that has others. With other images than the last ones, because a tag has moved,
  * it is written in any case, once.
  */
-export function judgeWrite(before: ImageContest | undefined, images: string, now: number): ContestVerdict {
-  const last = before !== undefined && !isForgotten(before, now) ? before : undefined;
+export function judgeWrite(
+  before: ImageContest | undefined,
+  images: string,
+  now: number,
+  limits: ContestLimits = patchLimits,
+): ContestVerdict {
+  const { contestMs, restMs } = limits;
+  const last = before !== undefined && !isForgotten(before, now, limits) ? before : undefined;
   if (last === undefined) return write({ images, rounds: [], isWary: false }, now);
   const rounds = last.rounds.filter((at) => now - at < contestMs);
   if (last.images !== images) {
@@ -56,14 +71,22 @@ export function judgeWrite(before: ImageContest | undefined, images: string, now
 }
 
 /** What remains to be remembered of an object that has the images that it should have. */
-export function afterPeace(contest: ImageContest | undefined, now: number): ImageContest | undefined {
+export function afterPeace(
+  contest: ImageContest | undefined,
+  now: number,
+  { contestMs }: ContestLimits = patchLimits,
+): ImageContest | undefined {
   if (contest === undefined || now - contest.writtenAt >= contestMs) return undefined;
   // Somebody gave in, or a person set it: what comes next is judged anew.
   return contest.restsSince === undefined ? contest : { ...contest, restsSince: undefined, isWary: true };
 }
 
 /** What was left alone for long enough is nobody's matter any more; a rest has its own end. */
-function isForgotten({ writtenAt, restsSince }: ImageContest, now: number): boolean {
+function isForgotten(
+  { writtenAt, restsSince }: ImageContest,
+  now: number,
+  { contestMs }: ContestLimits,
+): boolean {
   return restsSince === undefined && now - writtenAt >= contestMs;
 }
 

@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { workloadOf } from '../../test/support/builders.ts';
 import type { KubeObject } from '../api/resources.ts';
 import type { JobState } from '../api/workload.ts';
-import { jobStateOf, jobWith, ownersJob, withJobPolicy } from './job-replacement.ts';
+import {
+  hasMoves,
+  jobStateOf,
+  jobWith,
+  movesAgain,
+  ownersJob,
+  parseReplacement,
+  waitsForImage,
+  withJobPolicy,
+} from './job-replacement.ts';
 import { type ImageMove, planTriggers, type TriggerMode } from './trigger-plan.ts';
 
 const image = 'r.example/app@sha256:1';
@@ -92,7 +101,7 @@ describe('the policy', () => {
   ])('$policy of a Job that is $phase', ({ policy, phase, moves, waits = false }) => {
     const plan = planOf({ ...state, policy, phase });
     expect(plan.moves).toHaveLength(moves);
-    expect(plan.waitsForEnd).toBe(waits);
+    expect(plan.postponed).toHaveLength(waits ? 1 : 0);
   });
 
   it('that does not exist is a problem, once there is something to do', () => {
@@ -221,4 +230,88 @@ describe('a Job with other images', () => {
   it('is as it was with the mode report', () => {
     expect(made('a.example/b:1', { mode: 'report' })).toEqual(written('a.example/b:1'));
   });
+});
+
+describe('what is kept of a Job', () => {
+  const source = { namespace: 'apps', stream: 'web', tag: '1' };
+  const move: ImageMove = { list: 'containers', container: 'web', from: ' ', to: 'old', source };
+  const job = { metadata: { name: 'work', annotations: { 'image.openshift.io/triggers': '[]' } } };
+  const kept = { job, mode: 'digest', formerVersion: '7', moves: [move] };
+
+  it('is read back', () => {
+    expect(parseReplacement(JSON.parse(JSON.stringify(kept)))).toEqual(kept);
+  });
+
+  it.each([
+    undefined,
+    null,
+    'x',
+    [],
+    {},
+    { ...kept, job: undefined },
+    { ...kept, job: { metadata: null } },
+    { ...kept, job: { metadata: { annotations: { 'image.openshift.io/triggers': null } } } },
+    { ...kept, mode: 'report' },
+    { ...kept, mode: 7 },
+  ])('is nothing when it is %j', (data) => {
+    expect(parseReplacement(data)).toBeUndefined();
+  });
+
+  it.each([null, 'x', [], [null], [{ ...move, list: 'volumes' }]])(
+    'has no moves when they are %j',
+    (moves) => {
+      expect(parseReplacement({ ...kept, moves })).toMatchObject({ moves: [] });
+    },
+  );
+
+  it('gets what its tags stand for now, and what they stood for where that is nothing', () => {
+    const other = { ...move, container: 'other', source: { ...source, tag: 'gone' } };
+    const workload = workloadOf(triggers, { containers: [{ name: 'web', image }] });
+    // Nothing would move by itself: the tag stands for what the Job had before.
+    const plan = planTriggers(workload, () => image);
+    expect(plan.moves).toEqual([]);
+    expect(movesAgain({ mode: 'digest', moves: [move, other] }, plan)).toEqual([
+      { ...move, to: image },
+      other,
+    ]);
+  });
+});
+
+describe('a Job as the API server would create it', () => {
+  const source = { namespace: 'apps', stream: 'web', tag: '1' };
+  const moves: readonly ImageMove[] = [
+    { list: 'containers', container: 'web', from: ' ', to: image, source },
+  ];
+  const templateImages = JSON.stringify({ web: image });
+
+  it.each([
+    { name: 'has the image', workload: { containers: [{ name: 'web', image }] }, mode: 'digest', want: true },
+    {
+      name: 'has another image',
+      workload: { containers: [{ name: 'web', image: 'mirror/x' }] },
+      mode: 'digest',
+      want: false,
+    },
+    { name: 'has no such container', workload: { containers: [] }, mode: 'digest', want: false },
+    { name: 'has the annotation', workload: { templateImages }, mode: 'annotate', want: true },
+    { name: 'has another annotation', workload: { templateImages: '{}' }, mode: 'annotate', want: false },
+    { name: 'has no annotation', workload: {}, mode: 'annotate', want: false },
+  ] as const)('$name', ({ workload, mode, want }) => {
+    expect(hasMoves(workloadOf(triggers, workload), { mode, moves })).toBe(want);
+  });
+
+  it.each([
+    { phase: 'idle', present: ' ', want: true },
+    { phase: 'idle', present: 'a.example/b:1', want: false },
+    { phase: 'active', present: ' ', want: false },
+  ] as const)(
+    'waits for its first image when it is $phase with "$present": $want',
+    ({ phase, present, want }) => {
+      const workload = workloadOf(triggers, {
+        containers: [{ name: 'web', image: present }],
+        job: { ...state, phase },
+      });
+      expect(waitsForImage(workload, moves)).toBe(want);
+    },
+  );
 });

@@ -2,12 +2,17 @@
  * What becomes of a Job whose tag has moved. Its template cannot change, so it is replaced: deleted, and created again from what
  * its owner had written. The reference has no triggers on Jobs.
  */
-import { imagesAnnotation, jobPolicyAnnotation } from '../api/annotations.ts';
+import { imagesAnnotation, jobPolicyAnnotation, triggersAnnotation } from '../api/annotations.ts';
 import { arrayOf, isJsonObject, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import type { KubeObject } from '../api/resources.ts';
 import type { JobState, TriggeredWorkload } from '../api/workload.ts';
-import type { ImageMove, TriggerMode, TriggerPlan } from './trigger-plan.ts';
-import { templateImagesWith } from './trigger-plan.ts';
+import {
+  type ImageMove,
+  sourceKey,
+  type TriggerMode,
+  type TriggerPlan,
+  templateImagesWith,
+} from './trigger-plan.ts';
 
 /** When a Job may be replaced: when it does not run, at any time, or not at all. */
 export type JobPolicy = 'WhenFinished' | 'Always' | 'Never';
@@ -16,6 +21,58 @@ export type JobPolicy = 'WhenFinished' | 'Always' | 'Never';
 export interface JobMoves {
   readonly mode: TriggerMode;
   readonly moves: readonly ImageMove[];
+}
+
+/** All that has to be known to create a Job that was deleted. */
+export interface JobReplacement extends JobMoves {
+  /** As its owner had written it. */
+  readonly job: KubeObject;
+  /** The version in which it was deleted. */
+  readonly formerVersion: string;
+}
+
+/** Reads a replacement that somebody may have tampered with; undefined for what is none. Never throws. */
+export function parseReplacement(data: unknown): JobReplacement | undefined {
+  const job = valueAt(data, ['job']);
+  const mode = valueAt(data, ['mode']);
+  const triggers = valueAt(job, ['metadata', 'annotations', triggersAnnotation]);
+  if (!isJsonObject(job) || typeof triggers !== 'string' || (mode !== 'digest' && mode !== 'annotate'))
+    return undefined;
+  const moves = arrayOf(valueAt(data, ['moves'])).flatMap((move) => parseMove(move) ?? []);
+  const formerVersion = textOf(valueAt(data, ['formerVersion'])) ?? '';
+  return { job: job as unknown as KubeObject, mode, moves, formerVersion };
+}
+
+function parseMove(value: unknown): ImageMove | undefined {
+  const text = (...path: readonly string[]): string => textOf(valueAt(value, path)) ?? '';
+  const list = text('list');
+  if (list !== 'containers' && list !== 'initContainers') return undefined;
+  const source = {
+    namespace: text('source', 'namespace'),
+    stream: text('source', 'stream'),
+    tag: text('source', 'tag'),
+  };
+  return { list, container: text('container'), from: text('from'), to: text('to'), source };
+}
+
+/**
+ * The moves of a Job that is created again: those for which it was deleted, with what their tags stand for now. Where a tag
+ * stands for nothing any more, or somebody wants calm, that is no reason to run the old image once more.
+ */
+export function movesAgain({ moves }: JobMoves, { resolved }: TriggerPlan): readonly ImageMove[] {
+  return moves.map((move) => ({ ...move, to: resolved.get(sourceKey(move.source)) ?? move.to }));
+}
+
+/** True when a Job has the images that were written into it: what admission changes would be written for ever. */
+export function hasMoves(workload: TriggeredWorkload, { mode, moves }: JobMoves): boolean {
+  if (mode === 'annotate')
+    return workload.templateImages === templateImagesWith(workload.templateImages, moves);
+  return moves.every((move) => imageOf(workload, move) === move.to);
+}
+
+/** True for a Job that has never run and waits for its first image: nobody contests that. */
+export function waitsForImage(workload: TriggeredWorkload, moves: readonly ImageMove[]): boolean {
+  return workload.job?.phase === 'idle' && moves.some((move) => isPlaceholder(imageOf(workload, move)));
 }
 
 /** Labels that the API server puts on the pods of a Job, with their older spellings. */
@@ -60,7 +117,7 @@ export function withJobPolicy(plan: TriggerPlan, workload: TriggeredWorkload): T
   const mustEnd = policy === 'WhenFinished' && job.phase === 'active' && plan.mode !== 'report';
   // A pod without an image never comes to its end.
   if (!mustEnd || plan.moves.some((move) => isPlaceholder(imageOf(workload, move)))) return plan;
-  return { ...plan, moves: [], waitsForEnd: true };
+  return { ...plan, moves: [], postponed: plan.moves };
 }
 
 function parsePolicy(text: string | undefined): JobPolicy | undefined {

@@ -9,7 +9,13 @@ it.each([
   {
     text: rollouts,
     want: [
-      { resource: 'rollouts', version: 'v1alpha1', group: 'argoproj.io', podSpecPath: 'spec.template.spec' },
+      {
+        resource: 'rollouts',
+        version: 'v1alpha1',
+        group: 'argoproj.io',
+        path: 'spec.template.spec',
+        isImage: false,
+      },
     ],
   },
   {
@@ -19,9 +25,40 @@ it.each([
         resource: 'services',
         version: 'v1',
         group: 'serving.knative.dev',
-        podSpecPath: 'spec.template.spec',
+        path: 'spec.template.spec',
+        isImage: false,
       },
-      { resource: 'rollouts', version: 'v1alpha1', group: 'argoproj.io', podSpecPath: 'spec.template.spec' },
+      {
+        resource: 'rollouts',
+        version: 'v1alpha1',
+        group: 'argoproj.io',
+        path: 'spec.template.spec',
+        isImage: false,
+      },
+    ],
+  },
+  {
+    text: 'builds.v1alpha1.shipwright.io=spec.builder.image',
+    want: [
+      {
+        resource: 'builds',
+        version: 'v1alpha1',
+        group: 'shipwright.io',
+        path: 'spec.builder.image',
+        isImage: true,
+      },
+    ],
+  },
+  {
+    text: "builds.v1beta1.shipwright.io=spec.paramValues[?(@.name=='builder-image')].value",
+    want: [
+      {
+        resource: 'builds',
+        version: 'v1beta1',
+        group: 'shipwright.io',
+        path: 'spec.paramValues[?(@.name=="builder-image")].value',
+        isImage: true,
+      },
     ],
   },
 ])('reads "$text"', ({ text, want }) => {
@@ -37,6 +74,7 @@ it.each([
   'rollouts.v1.argoproj.io=.spec',
   'rollouts.v1.argoproj.io=spec..x',
   'rollouts.v1.argoproj.io=spec[0]',
+  'rollouts.v1.argoproj.io=spec[?(@.name=="a")].template.spec',
   'rollouts/x.v1.argoproj.io=spec',
   '../../secrets.v1.argoproj.io=spec',
 ])('refuses %s', (text) => {

@@ -108,6 +108,11 @@ describe('the annotation as a whole', () => {
       problems: ['the annotation is longer than 65536 characters'],
     },
     { name: 'entries that are no objects', text: '[1]', problems: ['trigger 1: it is not an object'] },
+    {
+      name: 'nested deeper than a stack',
+      text: `[{"from":{"kind":${'['.repeat(30_000)}${']'.repeat(30_000)}}}]`,
+      problems: [expect.stringMatching(/^trigger 1: from.kind must be ImageStreamTag, not \[{100}null/)],
+    },
   ])('$name', ({ text, problems }) => {
     expect(parseTriggers(text, place)).toEqual({ triggers: [], problems });
   });
@@ -132,4 +137,33 @@ describe('the annotation as a whole', () => {
     expect(problems).toEqual([]);
     expect(triggers).toMatchObject([{ from: { stream: 'web', tag: '1' }, paused: false }]);
   });
+});
+
+describe('the path of a kind with one image', () => {
+  const imagePath = 'spec.params[?(@.name=="builder")].value';
+  const parseAt = (path: string) =>
+    parseTriggers(JSON.stringify([{ from, fieldPath: path }]), {
+      namespace: 'apps',
+      podSpecPath: '',
+      imagePath,
+    });
+
+  it.each([imagePath, `$.${imagePath}`, "spec.params[?( @.name == 'builder' )].value"])(
+    'may be %s',
+    (path) => {
+      expect(parseAt(path)).toMatchObject({
+        triggers: [{ container: { by: 'index', list: 'containers', index: 0 } }],
+        problems: [],
+      });
+    },
+  );
+
+  it.each(['spec.params[?(@.name=="other")].value', 'spec.template.spec.containers[0].image', '.', 'x'])(
+    'is not %s',
+    (path) => {
+      expect(parseAt(path).problems).toEqual([
+        `trigger 1: field path is not valid: ${path}: it must be ${imagePath}`,
+      ]);
+    },
+  );
 });

@@ -5,8 +5,9 @@
  * selector may have blanks or single quotes, a leading `$.` is allowed, and one bad entry does not
  * stop the others.
  */
-import { isJsonObject, type JsonObject } from '../api/json.ts';
+import { canonicalJson, isJsonObject, type JsonObject } from '../api/json.ts';
 import type { ContainerList } from '../api/workload.ts';
+import { canonicalImagePath } from './image-path.ts';
 import { isTagName } from './image-reference.ts';
 
 /** Which container a trigger feeds: by its place in the list or by its name. */
@@ -39,6 +40,8 @@ export interface ParsedTriggers {
 export interface TriggerPlace {
   readonly namespace: string;
   readonly podSpecPath: string;
+  /** Of a kind that has one image instead of a pod spec. */
+  readonly imagePath?: string;
 }
 
 /** Longest annotation that is parsed, in UTF-16 units. */
@@ -81,7 +84,10 @@ function parseTrigger(entry: unknown, place: TriggerPlace): ObjectFieldTrigger |
   if (typeof from === 'string') return from;
   const fieldPath = member(entry, 'fieldPath');
   if (typeof fieldPath !== 'string' || fieldPath === '') return 'fieldPath is missing';
-  const container = parseFieldPath(fieldPath, place.podSpecPath);
+  const container =
+    place.imagePath === undefined
+      ? parseFieldPath(fieldPath, place.podSpecPath)
+      : parseImagePath(fieldPath, place.imagePath);
   if (typeof container === 'string') return container;
   const paused = parsePaused(member(entry, 'paused'));
   if (paused === undefined) return 'paused must be true or false';
@@ -118,6 +124,12 @@ function parseFieldPath(fieldPath: string, podSpecPath: string): ContainerSelect
   return { by: 'name', list, name: groups['double'] ?? groups['single'] ?? '' };
 }
 
+/** The one image of a kind without a pod spec is its first container. */
+function parseImagePath(fieldPath: string, imagePath: string): ContainerSelector | string {
+  if (canonicalImagePath(fieldPath) === imagePath) return { by: 'index', list: 'containers', index: 0 };
+  return `field path is not valid: ${fieldPath.slice(0, 256)}: it must be ${imagePath}`;
+}
+
 function parsePaused(value: unknown): boolean | undefined {
   if (value === undefined || value === null) return false;
   if (typeof value === 'boolean') return value;
@@ -133,5 +145,6 @@ function member(object: JsonObject, name: string): unknown {
 }
 
 function quote(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 128);
+  // It may be nested deeper than JSON.stringify can follow.
+  return canonicalJson(value).slice(0, 128);
 }

@@ -67,7 +67,7 @@ describe('moves', () => {
       problems: [],
       waiting: [],
       resolved: new Map([['apps/web:latest', image]]),
-      waitsForEnd: false,
+      postponed: [],
     });
   });
 });

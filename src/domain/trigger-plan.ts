@@ -33,8 +33,8 @@ export interface TriggerPlan {
   readonly waiting: readonly StreamTag[];
   /** What the tags of the others stand for, by {@link sourceKey}. */
   readonly resolved: ReadonlyMap<string, string>;
-  /** True for a Job that is replaced when it has ended. */
-  readonly waitsForEnd: boolean;
+  /** The moves of a Job that are made when it has ended. */
+  readonly postponed: readonly ImageMove[];
 }
 
 /** The pull spec that a stream tag stands for now; undefined while there is none. */
@@ -47,8 +47,8 @@ export type ResolveTag = (source: StreamTag) => string | undefined;
  */
 export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): TriggerPlan {
   const { triggers, problems } = parseTriggers(workload.triggers, workload);
-  const mode = parseMode(workload.mode);
-  const found = [...problems, ...(mode === undefined ? [modeProblem(workload.mode)] : [])];
+  const mode = parseMode(workload);
+  const found = [...problems, ...(mode === undefined ? [modeProblem(workload)] : [])];
   const shown = mode === 'annotate' ? parseTemplateImages(workload.templateImages) : undefined;
   const moves = new Map<string, ImageMove>();
   const waiting: StreamTag[] = [];
@@ -57,7 +57,9 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
     if (trigger.paused) continue;
     const target = selectContainer(workload, trigger.container);
     if (target === undefined) {
-      found.push(`no such container: ${trigger.fieldPath}`);
+      found.push(
+        `${workload.imagePath === undefined ? 'no such container' : 'no text there'}: ${trigger.fieldPath}`,
+      );
       continue;
     }
     const to = resolve(trigger.from);
@@ -81,7 +83,7 @@ export function planTriggers(workload: TriggeredWorkload, resolve: ResolveTag): 
     problems: found,
     waiting,
     resolved,
-    waitsForEnd: false,
+    postponed: [],
   };
 }
 
@@ -106,12 +108,16 @@ function parseTemplateImages(text: string | undefined): ReadonlyMap<string, stri
   );
 }
 
-function parseMode(text: string | undefined): TriggerMode | undefined {
-  if (text === undefined || text === 'digest') return 'digest';
-  return text === 'annotate' || text === 'report' ? text : undefined;
+function parseMode({ mode, imagePath }: TriggeredWorkload): TriggerMode | undefined {
+  if (mode === undefined || mode === 'digest') return 'digest';
+  // Without a pod template there is none to be annotated.
+  if (mode === 'annotate') return imagePath === undefined ? mode : undefined;
+  return mode === 'report' ? mode : undefined;
 }
 
-function modeProblem(text: string | undefined): string {
+function modeProblem({ mode: text, imagePath }: TriggeredWorkload): string {
+  if (text === 'annotate' && imagePath !== undefined)
+    return `${modeAnnotation} must be digest or report: the kind has no pod template to annotate; no image moves`;
   return `${modeAnnotation} must be digest, annotate or report, not ${JSON.stringify(text).slice(0, 128)}: no image moves`;
 }
 

@@ -34,7 +34,8 @@ export interface ListOptions {
 
 /** Which object is to be deleted, and what of those that belong to it. */
 export interface DeleteOptions {
-  readonly resourceVersion: string;
+  readonly resourceVersion?: string;
+  readonly uid?: string;
   /** `Foreground`: the object goes when they have gone. */
   readonly propagationPolicy?: 'Foreground';
 }
@@ -175,7 +176,7 @@ export class KubeClient {
     });
   }
 
-  /** Deletes an object of a version that was seen; 409 when it is another one by now. */
+  /** Deletes an object of a version, or of a uid, that was seen; 409 when it is another one by now. */
   async delete(
     resource: Resource<KubeObject>,
     place: ResourcePlace,

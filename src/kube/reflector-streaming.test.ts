@@ -198,3 +198,27 @@ describe('an optional kind', () => {
     expect(heard).toEqual(['a/x=3']);
   });
 });
+
+it('goes on with the objects of others when one cannot be kept', async () => {
+  const { heard, reflector } = await reflectStreaming(
+    [
+      (response) =>
+        response.write(
+          event('ADDED', thing('bad', '1')) +
+            event('ADDED', thing('x', '2')) +
+            listEnd +
+            event('MODIFIED', thing('bad', '21')) +
+            event('MODIFIED', thing('x', '22')),
+        ),
+    ],
+    {
+      keep: (object) => {
+        if (object.metadata.name === 'bad') throw new Error('nobody thought of this');
+        return object;
+      },
+    },
+  );
+  await reflector.synced;
+  await eventually(() => heard.length === 2, { what: 'the change' });
+  expect(heard).toEqual(['a/x=2', 'a/x=22']);
+});

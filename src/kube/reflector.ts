@@ -234,11 +234,16 @@ export class Reflector<T extends KubeObject, S> {
   }
 
   #put(object: T): string {
-    const { keep, store } = this.#options;
+    const { keep, store, log } = this.#options;
     const key = objectKey(object.metadata.namespace, object.metadata.name ?? '');
-    const kept = keep(object);
-    if (kept === undefined) store.delete(key);
-    else store.put(key, kept);
+    try {
+      const kept = keep(object);
+      if (kept === undefined) store.delete(key);
+      else store.put(key, kept);
+    } catch (error) {
+      // Nobody's object keeps those of others away.
+      log.error({ err: error, path: this.#path, object: key }, 'an object cannot be kept');
+    }
     return key;
   }
 }

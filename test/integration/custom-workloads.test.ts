@@ -10,29 +10,28 @@ import { startTestOperator, startTestScenario } from '../support/test-lifetime.t
 const own = useOwnCluster();
 
 const group = 'rollouts.example.test';
-const name = `rollouts.${group}`;
 const definitions = resource<KubeObject & { readonly spec: unknown }>(
   'apiextensions.k8s.io/v1',
   'CustomResourceDefinition',
   'customresourcedefinitions',
 );
 const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-const definition = {
-  metadata: { name },
-  spec: {
-    group,
-    scope: 'Namespaced',
-    names: { plural: 'rollouts', singular: 'rollout', kind: 'Rollout', listKind: 'RolloutList' },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec: open } } },
-      },
-    ],
-  },
-};
+
+/** A kind whose objects have any spec. */
+function definitionOf(kind: string) {
+  const singular = kind.toLowerCase();
+  const plural = `${singular}s`;
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: open } } };
+  return {
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { plural, singular, kind, listKind: `${kind}List` },
+      versions: [{ name: 'v1alpha1', served: true, storage: true, schema }],
+    },
+  };
+}
 
 type Rollout = KubeObject & {
   readonly spec: {
@@ -42,6 +41,13 @@ type Rollout = KubeObject & {
     };
   };
 };
+type Build = KubeObject & {
+  readonly spec: {
+    readonly paramValues: readonly { readonly name: string; readonly value: string }[];
+    readonly source: object;
+  };
+};
+const builds = resource<Build>(`${group}/v1alpha1`, 'Build', 'builds');
 const rollouts = resource<Rollout>(`${group}/v1alpha1`, 'Rollout', 'rollouts');
 
 it('serves a kind that is named, also when it comes into the cluster later, and goes on when it is taken away', async () => {
@@ -50,6 +56,7 @@ it('serves a kind that is named, also when it comes into the cluster later, and 
   const { kube } = own.view;
   const kinds = `rollouts.v1alpha1.${group}=spec.template.spec`;
   const operator = await startTestOperator(own.cluster.kubeconfigPath, ['--workload-kinds', kinds]);
+  const definition = definitionOf('Rollout');
   await kube.create(definitions, definition);
 
   const first = await scenario.push('latest', 'first');
@@ -106,9 +113,58 @@ it('serves a kind that is named, also when it comes into the cluster later, and 
   const second = await scenario.push('latest', 'second');
   await scenario.requestImport('web');
   await has(second.digest);
-  await kube.delete(definitions, { name });
+  await kube.delete(definitions, { name: definition.metadata.name });
   const third = await scenario.push('latest', 'third');
   await scenario.requestImport('web');
   await scenario.tagHas('web', 'latest', third.digest);
   expect(operator.logs.map(({ msg }) => msg)).not.toContain('reconcile failed, it is tried again');
+});
+
+it('serves a kind that has an image in a list of parameters instead of a pod spec', async () => {
+  const scenario = await startTestScenario(own.view);
+  const { namespace } = scenario;
+  const { kube } = own.view;
+  const path = 'spec.paramValues[?(@.name=="builder-image")].value';
+  const definition = definitionOf('Build');
+  await kube.create(definitions, definition);
+  await startTestOperator(own.cluster.kubeconfigPath, [
+    '--workload-kinds',
+    `builds.v1alpha1.${group}=${path}`,
+  ]);
+  const pushed = await scenario.push('latest', 'first');
+  await scenario.createStream('web', ['latest']);
+  const annotations = triggers({ from: { kind: 'ImageStreamTag', name: 'web:latest' }, fieldPath: path });
+  const others = [{ name: 'go-version', value: '1' }];
+  const create = (build: string, more: object, paramValues: Build['spec']['paramValues']) =>
+    kube.create(builds, {
+      metadata: { namespace, name: build, annotations: { ...annotations, ...more } },
+      spec: { paramValues, source: { type: 'Git' } },
+    });
+  await eventually(
+    () =>
+      create('web', {}, [...others, { name: 'builder-image', value: 'placeholder' }]).catch(
+        () => false as const,
+      ),
+    {
+      what: 'the new kind to be served',
+    },
+  );
+  await create('without', {}, others);
+  await create('annotated', { 'imagestream-operator/mode': 'annotate' }, [
+    { name: 'builder-image', value: 'x' },
+  ]);
+
+  const built = await eventually(
+    async () => {
+      const build = await kube.get(builds, { namespace, name: 'web' });
+      return build.spec.paramValues[1]?.value === scenario.pinned(pushed.digest) && build;
+    },
+    { what: 'the Build to have the image' },
+  );
+  expect(built.spec).toEqual({
+    paramValues: [...others, { name: 'builder-image', value: scenario.pinned(pushed.digest) }],
+    source: { type: 'Git' },
+  });
+  expect(await scenario.event('without', 'InvalidTrigger')).toContain(`no text there: ${path}`);
+  expect(await scenario.event('annotated', 'InvalidTrigger')).toContain('no pod template to annotate');
 });

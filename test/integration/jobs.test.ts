@@ -4,11 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFi
 
 import { eventually } from '../support/eventually.ts';
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
-import { controllerRevisions, imageOf, JobFixture, jobOf, jobs } from '../support/job-fixture.ts';
-import { useOwnCluster } from '../support/own-cluster.ts';
-import { resource } from '../support/resources.ts';
+import { controllerRevisions, JobFixture, jobOf, jobs } from '../support/job-fixture.ts';
+import { events, imageStreams, resource } from '../support/resources.ts';
 import { type Scenario, trigger, triggers } from '../support/scenario.ts';
-import { startTestOperator, startTestScenario } from '../support/test-lifetime.ts';
+import { startTestScenario } from '../support/test-lifetime.ts';
 
 let cluster: SharedCluster;
 let scenario: Scenario;
@@ -25,14 +24,7 @@ beforeEach(async () => {
 
 const policy = (value: string) => ({ 'imagestream-operator/job-policy': value });
 
-async function push(content: string): Promise<string> {
-  const { digest } = await scenario.push('latest', content);
-  const exists = (await scenario.stream('web').catch(() => undefined)) !== undefined;
-  if (exists) await scenario.requestImport('web');
-  else await scenario.createStream('web', ['latest']);
-  await scenario.tagHas('web', 'latest', digest);
-  return scenario.pinned(digest);
-}
+const push = (content: string): Promise<string> => job.push(content);
 
 /** A Deployment of the same tag: when it has the image, the Job has been looked at. */
 async function witness(image: string): Promise<void> {
@@ -40,6 +32,12 @@ async function witness(image: string): Promise<void> {
   if (existing === undefined)
     await scenario.createDeployment('witness', { web: ' ' }, triggers(trigger('web:latest', 'web')));
   await scenario.containerHas('witness', 'web', image);
+}
+
+/** Requests that the API server did not take, of all tests. */
+async function refusals(): Promise<number> {
+  const text = await (await request(`${inject('operatorHealthUrl')}/metrics`)).body.text();
+  return Number(/^imagestream_api_request_total\{method="POST",status="422"\} (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
 async function waitingJobs(): Promise<number> {
@@ -82,6 +80,9 @@ describe('a Job that runs', () => {
       const pod = await job.pod(image);
       const next = await push('second');
       await eventually(async () => (await waitingJobs()) >= 1, { what: 'the Job to wait for its end' });
+      expect(await scenario.event('work', 'JobRunsOn')).toContain(
+        `with container work of web:latest: ${next}`,
+      );
       expect((await job.get()).metadata.uid).toBe(first.metadata.uid);
       await job.endPod(pod, phase);
       const replaced = await job.has(next);
@@ -108,13 +109,50 @@ describe('a Job that runs', () => {
     const pod = await job.pod(image);
     await job.holdPod(pod, true);
     await push('second');
-    await eventually(async () => (await job.get()).metadata.deletionTimestamp !== undefined, {
-      what: 'the Job to be deleted',
-    });
+    await job.goes();
     const last = await push('third');
     await job.holdPod(pod, false);
     await job.has(last);
     await job.nothingKept();
+  });
+});
+
+describe('a Job that is deleted to be replaced', () => {
+  async function startDeleting(): Promise<{ pod: string; next: string }> {
+    const image = await push('first');
+    await job.create({ image, annotations: policy('Always') });
+    const pod = await job.pod(image);
+    await job.holdPod(pod, true);
+    const next = await push('second');
+    await job.goes();
+    return { pod, next };
+  }
+
+  it('does not run its old image once more when somebody wants calm meanwhile', async () => {
+    const { pod, next } = await startDeleting();
+    const metadata = { annotations: { 'imagestream-operator/hold': '' } };
+    await cluster.kube.patch(imageStreams, { namespace: scenario.namespace, name: 'web' }, { metadata });
+    await job.holdPod(pod, false);
+    await job.has(next);
+  });
+
+  it('does not run its old image once more when its stream is gone', async () => {
+    const { pod, next } = await startDeleting();
+    await cluster.kube.delete(imageStreams, { namespace: scenario.namespace, name: 'web' });
+    await job.holdPod(pod, false);
+    await job.has(next);
+    await job.nothingKept();
+  });
+
+  it('stays away when its ControllerRevision is deleted', async () => {
+    const { pod, next } = await startDeleting();
+    const [kept] = await cluster.kube.list(controllerRevisions, { namespace: scenario.namespace });
+    const { name = '' } = kept?.metadata ?? {};
+    await cluster.kube.delete(controllerRevisions, { namespace: scenario.namespace, name });
+    await job.holdPod(pod, false);
+    await job.gone();
+    await witness(next);
+    await job.gone();
   });
 });
 
@@ -213,44 +251,13 @@ it('deletes no Job that would not be created again', async () => {
   const first = await job.create({ image: 'registry.example/work:1', annotations: policy('Always') });
   await push('first');
   expect(await scenario.event('work', 'ImageUpdateRefused')).toContain('no digests here');
+  // It is tried again, and told once.
+  await eventually(async () => (await refusals()) >= 3, { what: 'three attempts' });
+  const told = (await kube.list(events, { namespace: scenario.namespace })).filter(
+    ({ reason }) => reason === 'ImageUpdateRefused',
+  );
+  expect(told.map(({ count }) => count)).toEqual([1]);
   expect(await job.get()).toMatchObject({ metadata: { uid: first.metadata.uid } });
   expect((await job.get()).metadata.deletionTimestamp).toBeUndefined();
   expect(await kube.list(controllerRevisions, { namespace: scenario.namespace })).toEqual([]);
-});
-
-describe('a Job that was deleted when the operator was killed', () => {
-  const own = useOwnCluster();
-
-  it('is created by the next one, with the image of that moment', async () => {
-    scenario = await startTestScenario(own.view);
-    job = new JobFixture(scenario);
-    const operator = await startTestOperator(own.cluster.kubeconfigPath);
-    const image = await push('first');
-    const first = await job.create({ image, annotations: policy('Always') });
-    const pod = await job.pod(image);
-    await job.holdPod(pod, true);
-    await push('second');
-    await eventually(async () => (await job.get()).metadata.deletionTimestamp !== undefined, {
-      what: 'the Job to be deleted',
-    });
-    operator.kill('SIGKILL');
-    await operator.exited;
-    await job.holdPod(pod, false);
-    await eventually(
-      () =>
-        job.get().then(
-          () => false,
-          () => true,
-        ),
-      { what: 'the Job to be gone' },
-    );
-
-    await startTestOperator(own.cluster.kubeconfigPath);
-
-    const last = await push('third');
-    const created = await job.has(last);
-    expect(created.metadata.uid).not.toBe(first.metadata.uid);
-    expect(imageOf(created)).toBe(last);
-    await job.nothingKept();
-  });
 });

@@ -67,6 +67,32 @@ export class JobFixture {
     return this.#scenario.cluster.kube.get(jobs, { namespace: this.#scenario.namespace, name: 'work' });
   }
 
+  /** Pushes an image under the tag that the Job follows, lets it be imported, and returns its pull spec. */
+  async push(content: string): Promise<string> {
+    const scenario = this.#scenario;
+    const { digest } = await scenario.push('latest', content);
+    const exists = (await scenario.stream('web').catch(() => undefined)) !== undefined;
+    if (exists) await scenario.requestImport('web');
+    else await scenario.createStream('web', ['latest']);
+    await scenario.tagHas('web', 'latest', digest);
+    return scenario.pinned(digest);
+  }
+
+  /** Waits until the Job is being deleted. */
+  async goes(): Promise<void> {
+    await eventually(async () => (await this.get()).metadata.deletionTimestamp !== undefined, {
+      what: 'the Job to be deleted',
+    });
+  }
+
+  /** Waits until there is no Job. */
+  async gone(): Promise<void> {
+    const place = { namespace: this.#scenario.namespace, name: 'work' };
+    await eventually(async () => (await this.#scenario.cluster.kube.find(jobs, place)) === undefined, {
+      what: 'the Job to be gone',
+    });
+  }
+
   /** Waits until the Job has an image and is not being deleted. */
   async has(image: string): Promise<Job> {
     return eventually(

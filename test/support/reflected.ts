@@ -71,7 +71,13 @@ export async function reflectStreaming(
     clock = fastClock,
     hasStreamingLists = true,
     isOptional = false,
-  }: { clock?: Clock; hasStreamingLists?: boolean; isOptional?: boolean } = {},
+    keep = (object: KubeObject) => object,
+  }: {
+    clock?: Clock;
+    hasStreamingLists?: boolean;
+    isOptional?: boolean;
+    keep?: (object: KubeObject) => KubeObject | undefined;
+  } = {},
 ) {
   const asked: string[] = [];
   const server = await HttpListener.start((request: IncomingMessage, response) => {
@@ -95,7 +101,7 @@ export async function reflectStreaming(
     client,
     resource,
     store,
-    keep: (object) => object,
+    keep,
     isOptional,
     clock,
     log,
