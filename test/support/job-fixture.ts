@@ -130,11 +130,24 @@ export class JobFixture {
   /** Keeps a pod from going when it is deleted, or lets it go. */
   async holdPod(name: string, isHeld: boolean): Promise<void> {
     const { namespace, cluster } = this.#scenario;
-    const pod = await cluster.kube.get(pods, { namespace, name });
-    const { finalizers = [] } = pod.metadata as { finalizers?: string[] };
-    const others = finalizers.filter((finalizer) => finalizer !== 'example.test/hold');
-    const patch = { metadata: { finalizers: [...others, ...(isHeld ? ['example.test/hold'] : [])] } };
-    await cluster.kube.patch(pods, { namespace, name }, patch);
+    // The Job controller has a finalizer of its own there, and takes it away when it likes.
+    await eventually(
+      async () => {
+        const { metadata } = await cluster.kube.get(pods, { namespace, name });
+        const { finalizers = [], resourceVersion } = metadata as {
+          finalizers?: string[];
+          resourceVersion?: string;
+        };
+        const others = finalizers.filter((finalizer) => finalizer !== 'example.test/hold');
+        const wanted = [...others, ...(isHeld ? ['example.test/hold'] : [])];
+        return cluster.kube.patch(
+          pods,
+          { namespace, name },
+          { metadata: { resourceVersion, finalizers: wanted } },
+        );
+      },
+      { what: `the finalizer of pod ${name}` },
+    );
   }
 
   /** Waits until nothing is kept of replacements. */
