@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { AuditLog } from '../test/support/audit-log.ts';
 import { createOperatorCredentials, operatorUser } from '../test/support/operator-rights.ts';
 import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
-import { AuditLog } from './support/audit-log.ts';
 import { interruptible, machine, plainMaps, runMain, wholeNumber } from './support/command-line.ts';
 import { containerCommand } from './support/container-command.ts';
 import { planState } from './support/planned-state.ts';

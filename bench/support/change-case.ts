@@ -1,8 +1,8 @@
 /** Changes of single streams while the operator runs: what each of them makes it write. */
 import { importRequestedAnnotation } from '../../src/api/annotations.ts';
+import { type AuditedWrite, type AuditLog, countByKind } from '../../test/support/audit-log.ts';
 import { type ImageStream, imageStreams } from '../../test/support/resources.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
-import { type AuditedWrite, type AuditLog, countByKind } from './audit-log.ts';
 import { CollectionWatch } from './collection-watch.ts';
 import { operatorAgent } from './operator-run.ts';
 import { imageOf, imagesOf, type StatedStream } from './planned-state.ts';

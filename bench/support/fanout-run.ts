@@ -1,5 +1,4 @@
 /** The benchmark of moves: how fast one tag reaches a thousand Deployments, and one change of a status its first one. */
-import { resourcePath, imageStreams as storedStreams } from '../../src/api/resources.ts';
 import type { OperatorProcess } from '../../test/support/operator-process.ts';
 import type { OperatorCredentials } from '../../test/support/operator-rights.ts';
 import { deployments, type ImageStream, imageStreams, type Workload } from '../../test/support/resources.ts';
@@ -203,10 +202,11 @@ async function moveTag(
   const present = await kube.get(imageStreams, { namespace: stream.namespace, name: stream.name });
   const tally = countSeen(stream, pullSpecAt(present, 1), followers);
   const seen = watch.seen(tally.isSeen, { timeoutMs: seenMs, signal });
-  const place = { namespace: stream.namespace, name: stream.name, subresource: 'status' } as const;
-  const answer = await kube.request('PATCH', resourcePath(storedStreams, place), { status: turned(present) });
+  // Only what came first is of interest.
+  seen.catch(() => undefined);
+  const place = { namespace: stream.namespace, name: stream.name, subresource: 'status' };
+  await kube.patch(imageStreams, place, { status: turned(present) });
   const at = performance.now();
-  if (answer.status !== 200) throw new Error(`${stream.name}: ${answer.status} ${answer.text}`);
   const lastAt = await seen;
   return { firstMs: tally.firstAt() - at, lastMs: lastAt - at };
 }

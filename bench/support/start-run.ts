@@ -1,8 +1,8 @@
 /** A start of the operator over a state that is in order: how long it takes, what it asks, and what memory it has then. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { type AuditedWrite, type AuditLog, countByKind } from '../../test/support/audit-log.ts';
 import type { OperatorProcess } from '../../test/support/operator-process.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
-import { type AuditedWrite, type AuditLog, countByKind } from './audit-log.ts';
 import { operatorAgent } from './operator-run.ts';
 import { cpuMs, peakRssBytes, rssBytes, startLoadMeter } from './process-usage.ts';
 import { megabytes } from './progress.ts';

@@ -1,8 +1,8 @@
 /** The benchmark of many streams: makes the state, starts the operator over it, and changes some of it. */
 import { once } from 'node:events';
+import type { AuditLog } from '../../test/support/audit-log.ts';
 import type { OperatorProcess } from '../../test/support/operator-process.ts';
 import type { OperatorCredentials } from '../../test/support/operator-rights.ts';
-import type { AuditLog } from './audit-log.ts';
 import { type ChangeRun, changeKinds, pushCurrent, runChanges } from './change-case.ts';
 import type { ContainerCommand } from './container-command.ts';
 import { DerivedState, type StateKind, stateKinds } from './derived-state.ts';

@@ -4,7 +4,7 @@ import { fieldManager } from '../api/annotations.ts';
 import { truncate } from '../api/conditions.ts';
 import { events, type KubeEvent } from '../api/resources.ts';
 import { formatTime } from '../api/time.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import { stableHash } from '../runtime/stable-hash.ts';
 import type { KubeClient } from './client.ts';
 import { isConflict, isNotFound } from './errors.ts';
@@ -27,16 +27,22 @@ export interface EventText {
 }
 
 /** Events that wait to be sent; what comes beyond is dropped and logged, the log line has it all the same. */
-const maxPending = 1_000;
+const maxPending = 10_000;
+/** Events that are sent at once, and then so many a second: what moves images comes before what tells of it. */
+const burst = 100;
+const perSecond = 50;
 const maxMessage = 1_024;
 
-/** Sends events in the background, one after the other, each under a name made of its text. */
+/** Sends events in the background, one after the other and not too many at a time, each under a name made of its text. */
 export class EventRecorder {
   readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stop: AbortSignal;
+  readonly #hurry = new AbortController();
   #pending = 0;
+  #allowance = burst;
+  #allowedAt: number;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(options: { client: KubeClient; clock: Clock; log: Logger; signal: AbortSignal }) {
@@ -44,6 +50,7 @@ export class EventRecorder {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#stop = options.signal;
+    this.#allowedAt = options.clock.now();
   }
 
   /** Records an event; the same text on the same object counts up the event that is there. */
@@ -54,6 +61,7 @@ export class EventRecorder {
     }
     this.#pending++;
     this.#tail = this.#tail
+      .then(() => this.#turn())
       .then(() => this.#send(target, text))
       .catch((error: unknown) => this.#log.warn({ err: error, reason: text.reason }, 'event not recorded'))
       .finally(() => {
@@ -61,12 +69,23 @@ export class EventRecorder {
       });
   }
 
-  /** Resolves when what was recorded until now has been sent, or after `atMostMs`. */
+  /** At the end: resolves when what was recorded until now has been sent, without further pauses, or after `atMostMs`. */
   async flush(atMostMs: number): Promise<void> {
+    this.#hurry.abort();
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = this.#clock.setTimer(atMostMs, resolve);
     await Promise.race([this.#tail, promise]);
     cancel();
+  }
+
+  /** Waits until another event may be sent. */
+  async #turn(): Promise<void> {
+    const now = this.#clock.now();
+    this.#allowance = Math.min(burst, this.#allowance + ((now - this.#allowedAt) * perSecond) / 1_000);
+    this.#allowedAt = now;
+    this.#allowance--;
+    if (this.#allowance < 0)
+      await sleep(this.#clock, -this.#allowance * (1_000 / perSecond), this.#hurry.signal);
   }
 
   async #send(target: EventTarget, text: EventText): Promise<void> {

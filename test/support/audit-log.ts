@@ -4,7 +4,9 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LogMark } from './access-log.ts';
+
+/** A place in the log. */
+export type AuditMark = number;
 
 const writeVerbs = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 const settlePeriodMs = 1_000;
@@ -56,12 +58,12 @@ export class AuditLog {
   }
 
   /** The end of the log as it is now. */
-  async mark(): Promise<LogMark> {
+  async mark(): Promise<AuditMark> {
     return (await stat(this.#path)).size;
   }
 
   /** The writes since a mark. */
-  async since(mark: LogMark): Promise<readonly AuditedWrite[]> {
+  async since(mark: AuditMark): Promise<readonly AuditedWrite[]> {
     const writes: AuditedWrite[] = [];
     for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
       const { verb, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
