@@ -6,10 +6,13 @@ import { Metrics } from './observability/metrics.ts';
 import { startOperator } from './operator.ts';
 import { parseProxySettings } from './registry/proxy.ts';
 import { systemClock } from './runtime/clock.ts';
+import { collectGarbage } from './runtime/garbage.ts';
 
 /** Work under way may end for this long after SIGTERM; the process is gone two seconds later at the latest. */
 const graceMs = 6_000;
 const lastCallMs = 9_000;
+/** By then everything that was listed at the start has been looked at. */
+const settleMs = 30_000;
 
 async function main(): Promise<number> {
   const invocation = parseInvocation(process.argv.slice(2), process.env);
@@ -34,7 +37,9 @@ async function main(): Promise<number> {
   });
   const operator = await Promise.race([starting, signalled.then(() => undefined)]);
   if (operator === undefined) return 0;
+  const cancel = systemClock.setTimer(settleMs, collectGarbage);
   await signalled;
+  cancel();
   setTimeout(() => process.exit(1), lastCallMs).unref();
   await operator.stop(graceMs);
   return 0;

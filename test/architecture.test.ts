@@ -103,6 +103,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   'registry/realm-rules.ts': ['tldts'],
   'registry/transport.ts': ['node:dns', 'undici'],
   'registry/trust-roots.ts': ['node:tls'],
+  'runtime/garbage.ts': ['node:v8', 'node:vm'],
   'runtime/watched-file.ts': ['node:fs/promises'],
   'server/notification-server.ts': [
     'domain/push-notification.ts',
