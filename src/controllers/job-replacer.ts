@@ -234,11 +234,10 @@ export class JobReplacer {
       );
     } catch (error) {
       if (!isConflict(error)) throw error;
-      // Left by an attempt that did not come as far as to delete the Job, which may have changed since.
+      // Of an earlier attempt, or of another operator that is just replacing the Job: going on with it tells which.
       const query = { namespace, fieldSelector: `metadata.name=${metadata.name}`, limit: 1 };
       const [left] = await this.#client.listNamespace(controllerRevisions, query, signal);
-      if (left?.metadata.uid !== undefined)
-        await this.#deleteRevision(left.metadata, left.metadata.uid, signal);
+      if (left !== undefined) this.#take(left.metadata);
       throw error;
     }
   }

@@ -113,11 +113,8 @@ export class TagObjectWriter {
       if (of === undefined || declared === undefined || names.has(of.tag) || contents.has(of.tag)) continue;
       contents.set(of.tag, contentBeyond(view));
     }
-    return withReports(
-      contents,
-      views.reports.of(objectKey(view.metadata.namespace, view.metadata.name)),
-      view,
-    );
+    const { namespace, name } = view.metadata;
+    return withReports(contents, views.reports.of(objectKey(namespace, name)));
   }
 
   /** Objects that the operator keeps for tags that are not there any more. */

@@ -9,7 +9,7 @@ import { afterPeace, type ImageContest, jobLimits } from '../domain/image-contes
 import { earliest } from '../domain/import-plan.ts';
 import { withJobPolicy } from '../domain/job-replacement.ts';
 import { jsonEqual } from '../domain/json-difference.ts';
-import { newestItem, resolvePullSpec } from '../domain/tag-resolution.ts';
+import { resolvePullSpec } from '../domain/tag-resolution.ts';
 import type { StreamTag } from '../domain/trigger-annotation.ts';
 import {
   type ImageMove,
@@ -226,7 +226,7 @@ function tellWaiting(
   memory.waiting.told = true;
   const foreign = waiting.some(({ namespace }) => namespace !== workload.namespace);
   const message = `waits for an image of ${text.slice(0, 512)}: the tag is not there or has no image yet${foreign ? sharingHint(workload) : ''}`;
-  recorder.record(workload, { type: 'Warning', reason: 'WaitingForImage', message });
+  recorder.record(workload, { type: 'Warning', reason: 'WaitingForImage', message, once: true });
   return undefined;
 }
 
@@ -235,7 +235,10 @@ function sharingHint({ namespace }: TriggeredWorkload): string {
   return `, or its stream is not shared: system:serviceaccounts:${namespace} must be allowed to get imagestreams/layers of it`;
 }
 
-/** When the newest image was imported whose tag stood for another one at the last look (epoch milliseconds). */
+/**
+ * When the newest image was imported, or copied from where it had been before, whose tag stood for another one at the last
+ * look (epoch milliseconds).
+ */
 function importedAtOf(
   { views }: TriggerControllerOptions,
   { resolved }: WorkloadMemory,
@@ -245,7 +248,10 @@ function importedAtOf(
     const before = resolved.get(sourceKey(source));
     if (before === undefined || before === to) return [];
     const stream = views.get(objectKey(source.namespace, source.stream));
-    return parseTime(newestItem(stream, source.tag)?.created) ?? [];
+    const entry = stream?.status?.tags?.find(({ tag }) => tag === source.tag);
+    return [entry?.items?.[0]?.created, entry?.lastImport?.attemptedAt].flatMap(
+      (time) => parseTime(time) ?? [],
+    );
   });
   return times.length === 0 ? undefined : Math.max(...times);
 }
@@ -312,7 +318,7 @@ function tellProblems(
   memory.told = message;
   if (message === '') return;
   log.warn({ ...place(workload), problem: message.slice(0, 1_024) }, 'invalid trigger');
-  recorder.record(workload, { type: 'Warning', reason: 'InvalidTrigger', message });
+  recorder.record(workload, { type: 'Warning', reason: 'InvalidTrigger', message, once: true });
 }
 
 /** What the images of a stream's followers depend on: whether it is held, and per tag what its pull spec is made of. */

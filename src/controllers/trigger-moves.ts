@@ -1,11 +1,11 @@
 /** Moves the images of triggered workloads: one patch a workload, and what is told of it. */
 import type { Logger } from 'pino';
-import { fieldManager, jobPolicyAnnotation, modeAnnotation } from '../api/annotations.ts';
-import { arrayOf, isJsonObject, textOf, valueAt } from '../api/json.ts';
+import { imagesAnnotation, jobPolicyAnnotation, modeAnnotation } from '../api/annotations.ts';
 import { formatTime } from '../api/time.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type ContestVerdict, type ImageContest, jobLimits, judgeWrite } from '../domain/image-contest.ts';
-import { movesAgain, waitsForImage } from '../domain/job-replacement.ts';
+import { imageManagers } from '../domain/image-managers.ts';
+import { type JobMoves, movesAgain, waitsForImage } from '../domain/job-replacement.ts';
 import type { TagReport } from '../domain/tag-report.ts';
 import type { ImageMove, TriggerMode, TriggerPlan } from '../domain/trigger-plan.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -95,7 +95,7 @@ export async function makeMoves(
   if (verdict?.kind === 'rest') {
     memory.contest = verdict.contest;
     memory.blocked = 'contested';
-    if (verdict.begins) await tellContest(options, target, { moves, until: verdict.until }, signal);
+    if (verdict.begins) await tellContest(options, target, { mode, moves, until: verdict.until }, signal);
     return { requeueAfterMs: verdict.until - now };
   }
   try {
@@ -178,7 +178,7 @@ export function tellPostponed(
   memory.postponed = text;
   if (text === '') return;
   const message = `is replaced when it has ended, with ${text}; ${jobPolicyAnnotation}: Always does not wait`;
-  recorder.record(workload, { type: 'Normal', reason: 'JobRunsOn', message });
+  recorder.record(workload, { type: 'Normal', reason: 'JobRunsOn', message, once: true });
 }
 
 function shortly(moves: readonly ImageMove[]): string {
@@ -225,7 +225,7 @@ function report(
   for (const { container, from, to, source } of moves) {
     log.info({ ...place(workload), container, from, to, source: nameOf(source) }, 'image reported');
     const message = `container ${container} would run ${nameOf(source)}: ${to}${formerly(from)}`;
-    recorder.record(workload, { type: 'Normal', reason: 'ImageUpdateReported', message });
+    recorder.record(workload, { type: 'Normal', reason: 'ImageUpdateReported', message, once: true });
   }
 }
 
@@ -244,20 +244,23 @@ function tellMove(
 async function tellContest(
   { client, recorder, log }: MoveOptions,
   { kind, workload }: MoveTarget,
-  { moves, until }: { readonly moves: readonly ImageMove[]; readonly until: number },
+  { mode, moves, until }: JobMoves & { readonly until: number },
   signal: AbortSignal,
 ): Promise<void> {
   // The operator may list workloads; it has no right to get one.
   const query = { namespace: workload.namespace, fieldSelector: `metadata.name=${workload.name}`, limit: 1 };
   const found = await client.listNamespace(kind.resource, query, signal).catch(() => []);
-  const others = imageManagers(found[0]?.metadata.managedFields);
+  const { isCustom } = kind;
+  const others = imageManagers(found[0]?.metadata.managedFields, { mode, moves, isCustom });
   const who = others.length === 0 ? 'somebody' : others.join(', ');
   const what = moves
     .map(({ container, from }) => `${container} (now ${from.trim() || 'no image'})`)
     .join(', ');
+  const field = mode === 'annotate' ? `the annotation ${imagesAnnotation}` : 'the image';
+  const hint = mode === 'annotate' ? '' : `, or use ${modeHint}`;
   const message =
-    `${who} keeps changing the image of ${what}; it is left alone until ${formatTime(until)} or until a tag moves. ` +
-    `Take the image out of what ${who} applies, or use ${modeHint}`;
+    `${who} keeps changing ${field} of ${what}; it is left alone until ${formatTime(until)} or until a tag moves. ` +
+    `Take ${field} out of what ${who} applies${hint}`;
   log.warn({ ...place(workload), others, until: formatTime(until) }, 'images contested');
   recorder.record(workload, { type: 'Warning', reason: 'ImageContested', message });
 }
@@ -271,21 +274,6 @@ function tellRefusal({ recorder }: MoveOptions, { workload, memory }: MoveTarget
   if (message === memory.refusal) return;
   memory.refusal = message;
   recorder.record(workload, { type: 'Warning', reason: 'ImageUpdateRefused', message });
-}
-
-/** The field managers other than the operator that have an image, as the API server notes them; three at most. */
-function imageManagers(managedFields: unknown): readonly string[] {
-  const names = new Set<string>();
-  for (const entry of arrayOf(managedFields)) {
-    const name = textOf(valueAt(entry, ['manager'])) ?? '';
-    if (name !== fieldManager && hasField(valueAt(entry, ['fieldsV1']), 'f:image')) names.add(name);
-  }
-  return [...names].slice(0, 3);
-}
-
-function hasField(fields: unknown, name: string): boolean {
-  if (!isJsonObject(fields)) return false;
-  return Object.hasOwn(fields, name) || Object.values(fields).some((inner) => hasField(inner, name));
 }
 
 /** What log lines say of a workload. */

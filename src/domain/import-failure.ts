@@ -62,6 +62,9 @@ const advice: Partial<Readonly<Record<ImportFailureCode, string>>> = {
   'manifest-unknown': 'push it, or correct the name',
   'repository-unknown': 'push it, or correct the name',
   denied: 'give the account the right to pull',
+  'too-many-requests':
+    'it is tried again when the registry allows it; an account or a mirror gets more requests',
+  'registry-error': 'it is tried again; look at the registry if it stays',
   forbidden: 'ask whoever keeps the registry policy',
   unreachable: 'look at the name of the host, at network policies and at the proxy',
   timeout: 'look at the registry, at network policies and at the proxy',

@@ -1,6 +1,6 @@
 /** What an ImageStreamTag says of workloads that would get its image, but only report it. */
 import { modeAnnotation } from '../api/annotations.ts';
-import type { ImageStream, TagEventCondition } from '../api/generated/image-stream.ts';
+import type { TagEventCondition } from '../api/generated/image-stream.ts';
 
 import type { TagObjectContent } from './tag-object.ts';
 
@@ -25,7 +25,7 @@ const maxText = 256;
 /** The condition for the reports of a tag; undefined when there are none. The same reports in another order give the same. */
 export function reportCondition(
   reports: readonly TagReport[],
-  generation: number,
+  generation = 0,
 ): TagEventCondition | undefined {
   if (reports.length === 0) return undefined;
   const texts = reports
@@ -51,13 +51,12 @@ export function reportCondition(
 export function withReports(
   contents: ReadonlyMap<string, TagObjectContent>,
   reports: readonly TagReport[],
-  { metadata: { generation = 0 } }: ImageStream,
 ): ReadonlyMap<string, TagObjectContent> {
   if (reports.length === 0) return contents;
   return new Map(
     [...contents].map(([tag, content]) => {
       const own = reports.filter((report) => report.tag === tag);
-      const condition = reportCondition(own, generation);
+      const condition = reportCondition(own, content.generation);
       const conditions = [...content.conditions, ...(condition === undefined ? [] : [condition])];
       return [tag, { ...content, conditions }] as const;
     }),

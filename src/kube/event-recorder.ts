@@ -24,6 +24,8 @@ export interface EventText {
   /** CamelCase, for machines. */
   readonly reason: string;
   readonly message: string;
+  /** True for what is found anew by each process: the same event that is there already is left as it is. */
+  readonly once?: boolean;
 }
 
 /** Events that wait to be sent; what comes beyond is dropped and logged, the log line has it all the same. */
@@ -95,6 +97,7 @@ export class EventRecorder {
       await this.#client.create(events, event, this.#stop);
     } catch (error) {
       if (!isConflict(error)) throw error;
+      if (text.once === true) return;
       await this.#countUp(namespace, name ?? '');
     }
   }

@@ -192,7 +192,7 @@ describe('an optional kind', () => {
       ],
       { isOptional: true },
     );
-    await eventually(() => waysOf(asked).filter((way) => way === 'pages').length === 3, {
+    await eventually(() => waysOf(asked).filter((way) => way === 'pages').length >= 3, {
       what: 'three lists',
     });
     expect(heard).toEqual(['a/x=3']);

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import {
   createNamespace,
@@ -6,6 +7,7 @@ import {
   sharedCluster,
   type TestNamespace,
 } from '../support/fixture.ts';
+import { images } from '../support/resources.ts';
 
 const digest = `sha256:${'7'.repeat(64)}`;
 const imageName = digest.replace(':', '-');
@@ -183,6 +185,13 @@ const badImages: readonly BadObject[] = [
     body: { dockerImageReference: '' },
     faults: [{ field: 'dockerImageReference', message: 'Required value' }],
   },
+  ...['https://quay.io/org/app', 'quay.io/Org/app', 'quay.io/org/app:', 'a b', 'quay.io/org/app@'].map(
+    (dockerImageReference) => ({
+      name: `the reference ${dockerImageReference}`,
+      body: { dockerImageReference },
+      faults: [{ field: 'dockerImageReference', message: 'invalid reference format' }],
+    }),
+  ),
   {
     name: 'layers and manifests',
     body: { dockerImageLayers: [layer], dockerImageManifests: [manifest] },
@@ -318,4 +327,20 @@ describe('accepted are', () => {
 
     expect(await dryCreate('v1', 'imagestreamtags', body)).toEqual({ status: 201, faults: [] });
   });
+});
+
+it('keeps the layers of an Image as they are, and the version of their shape', async () => {
+  const hex = randomBytes(32).toString('hex');
+  const place = { name: `sha256-${hex}` };
+  const image = await cluster.kube.create(images, {
+    metadata: place,
+    dockerImageReference: `quay.io/org/app@sha256:${hex}`,
+    dockerImageMetadataVersion: '1.0',
+    dockerImageLayers: [layer],
+  });
+  onTestFinished(() => cluster.kube.delete(images, place));
+  for (const change of [{ dockerImageLayers: [layer, layer] }, { dockerImageMetadataVersion: '1.1' }])
+    await expect(cluster.kube.patch(images, place, change)).rejects.toThrow('may not change');
+  const annotated = await cluster.kube.patch(images, place, { metadata: { annotations: { a: 'b' } } });
+  expect(annotated).toMatchObject({ dockerImageLayers: image['dockerImageLayers'] });
 });

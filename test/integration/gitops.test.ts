@@ -30,8 +30,16 @@ beforeAll(() => {
 });
 afterAll(() => cluster.close());
 
-/** What `kubectl diff` says when the object is as the file has it. */
-const noDifference = { stdout: '', stderr: '', exitCode: 0 };
+/**
+ * Waits until `kubectl diff` shows nothing: it reads twice, and shows what controllers write into the status in between. A
+ * difference between the file and the object would stay.
+ */
+function showsNoDifference(diff: () => Promise<KubectlResult>, when: string): Promise<unknown> {
+  const nothing = { stdout: '', stderr: '', exitCode: 0 };
+  return eventually(async () => expect(await diff()).toMatchObject(nothing) ?? true, {
+    what: `no difference ${when}`,
+  });
+}
 
 const ways = [
   { way: 'kubectl apply', flags: [] },
@@ -43,9 +51,8 @@ describe.each(ways)('a stream that is kept by $way', ({ flags }) => {
   const kubectl = async (verb: string, input: string): Promise<KubectlResult> =>
     cluster.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input });
 
-  async function expectNoDifference(manifest: string, when: string): Promise<void> {
-    expect(await kubectl('diff', manifest), when).toMatchObject(noDifference);
-  }
+  const expectNoDifference = (manifest: string, when: string): Promise<unknown> =>
+    showsNoDifference(() => kubectl('diff', manifest), when);
 
   it('shows no difference after imports, moves and failures, and stays as it is when applied again', async () => {
     scenario = await startTestScenario(cluster);
@@ -118,7 +125,7 @@ describe('the streams of OpenShift', () => {
         pushed.get(sourceTag(stream, String(tag['name'])))?.digest,
       );
     }
-    expect(await kubectl('diff')).toMatchObject({ stdout: '', exitCode: 0 });
+    await showsNoDifference(() => kubectl('diff'), 'after the import');
     const objects = await eventually(
       async () => {
         const found = await cluster.kube.list(imageStreamTags, { namespace: scenario.namespace });
@@ -181,15 +188,22 @@ describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
       cluster.kubectl([verb, ...flags, `--namespace=${scenario.namespace}`, '-f', '-'], { input: manifest });
     expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
     await scenario.templateShows('web', 'web', scenario.pinned(first.digest));
-    const second = await scenario.push('latest', 'second');
-    await scenario.requestImport('web');
-    const rolled = await scenario.templateShows('web', 'web', scenario.pinned(second.digest));
+    // As Argo CD and Flux do it, before, while and after a tag moves.
+    let moving = true;
+    const loop = (async () => {
+      while (moving) expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
+    })();
+    let newest = first;
+    for (const content of ['second', 'third']) {
+      newest = await scenario.push('latest', content);
+      await scenario.requestImport('web', content);
+      await scenario.templateShows('web', 'web', scenario.pinned(newest.digest));
+    }
+    moving = false;
+    await loop;
+    const rolled = await scenario.templateShows('web', 'web', scenario.pinned(newest.digest));
     for (let round = 0; round < 3; round++) {
-      // diff reads twice, and shows what the Deployment controller writes into the status in between;
-      // a difference between the file and the object would stay.
-      await eventually(async () => expect(await kubectl('diff')).toMatchObject(noDifference) ?? true, {
-        what: 'kubectl diff to show nothing',
-      });
+      await showsNoDifference(() => kubectl('diff'), 'while nothing moves');
       expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
     }
     const after = await scenario.deployment('web');
@@ -215,4 +229,45 @@ describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
     const { spec } = await scenario.deployment('web');
     expect(spec.template.spec.containers.map((container) => container.image)).toEqual([image]);
   });
+});
+
+it('leaves the image to the operator when what is applied from Git does not name it', async () => {
+  const scenario = await startTestScenario(cluster);
+  const first = await scenario.push('latest', 'first');
+  await scenario.createStream('web', ['latest']);
+  const annotations = triggers(trigger('web:latest', 'web'));
+  await scenario.createDeployment('web', { web: ' ' }, annotations);
+  await scenario.containerHas('web', 'web', scenario.pinned(first.digest));
+  const { kind, apiVersion } = deployments;
+  const { spec, ...object } = deployment({
+    namespace: scenario.namespace,
+    name: 'web',
+    containers: { web: '' },
+    annotations,
+  });
+  const containers = [{ name: 'web', args: ['from', 'Git'] }];
+  const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
+  const input = JSON.stringify({ apiVersion, kind, ...object, spec: { ...spec, template } });
+  const apply = [
+    'apply',
+    '--server-side',
+    '--force-conflicts',
+    `--namespace=${scenario.namespace}`,
+    '-f',
+    '-',
+  ];
+  let moving = true;
+  const loop = (async () => {
+    while (moving) expect(await cluster.kubectl(apply, { input })).toMatchObject({ exitCode: 0 });
+  })();
+  let newest = first;
+  for (const content of ['second', 'third']) {
+    newest = await scenario.push('latest', content);
+    await scenario.requestImport('web', content);
+    await scenario.containerHas('web', 'web', scenario.pinned(newest.digest));
+  }
+  moving = false;
+  await loop;
+  const after = await scenario.containerHas('web', 'web', scenario.pinned(newest.digest));
+  expect(after.spec.template.spec.containers[0]).toMatchObject({ args: ['from', 'Git'] });
 });

@@ -19,7 +19,7 @@ export interface ImageStreamTag {
   generation?: number;
   lookupPolicy?: ImageLookupPolicy;
   /**
-   * What went wrong with the tag; empty when all is well.
+   * What went wrong with the tag, and what workloads report of it; empty when all is well.
    */
   conditions?: TagEventCondition[];
   image?: ImageStreamTagImage;
