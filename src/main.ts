@@ -11,8 +11,6 @@ import { collectGarbage } from './runtime/garbage.ts';
 /** Work under way may end for this long after SIGTERM; the process is gone two seconds later at the latest. */
 const graceMs = 6_000;
 const lastCallMs = 9_000;
-/** By then everything that was listed at the start has been looked at. */
-const settleMs = 30_000;
 
 async function main(): Promise<number> {
   const invocation = parseInvocation(process.argv.slice(2), process.env);
@@ -32,14 +30,13 @@ async function main(): Promise<number> {
     log,
     metrics: new Metrics(),
     clock: systemClock,
+    freeMemory: collectGarbage,
     proxies: parseProxySettings(process.env),
     userAgent: `imagestream-operator/${packageJson.version}`,
   });
   const operator = await Promise.race([starting, signalled.then(() => undefined)]);
   if (operator === undefined) return 0;
-  const cancel = systemClock.setTimer(settleMs, collectGarbage);
   await signalled;
-  cancel();
   setTimeout(() => process.exit(1), lastCallMs).unref();
   await operator.stop(graceMs);
   return 0;

@@ -57,6 +57,8 @@ export interface OperatorParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Gives back what long lists leave behind: called when one was read. */
+  readonly freeMemory: () => void;
   /** Shown to registries and the API server. */
   readonly userAgent: string;
   /** Proxies for registries; the API server is reached directly. */
@@ -117,9 +119,11 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     });
   const receiver = await startNotificationReceiver(parts, takeEvents, stopping.signal);
   log.info({ server: transport.server, healthPort, streams: stores.streams.size }, 'operator ready');
+  const cancel = clock.setTimer(settleMs, parts.freeMemory);
 
   const stop = async (graceMs: number): Promise<void> => {
     log.info('operator stops');
+    cancel();
     await receiver?.close();
     await Promise.all(controllers.all.map((controller) => controller.stop(graceMs)));
     await recorder.flush(lastEventsMs);
@@ -129,6 +133,9 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   };
   return { healthPort, stop };
 }
+
+/** By then everything that was listed at the start has been looked at. */
+const settleMs = 30_000;
 
 /** Time for the last events when the operator stops. */
 const lastEventsMs = 1_000;
@@ -256,10 +263,11 @@ function streamOptions(
 }
 
 function createSweeper(
-  { config, log, metrics, clock }: OperatorParts,
+  { config, log, metrics, clock, freeMemory }: OperatorParts,
   { client, keeper, stores: { streams } }: Shared,
 ): ImageSweeper {
-  return new ImageSweeper({ client, streams, keeper, graceMs: config.imageGracePeriod, clock, log, metrics });
+  const graceMs = config.imageGracePeriod;
+  return new ImageSweeper({ client, streams, keeper, graceMs, clock, log, metrics, onPass: freeMemory });
 }
 
 interface NamedReflector {

@@ -36,6 +36,25 @@ const rules: Readonly<Record<string, AreaRules>> = {
     ],
     packages: ['type pino'],
   },
+  face: {
+    areas: ['api', 'domain', 'kube', 'runtime/bounded-body.ts', 'runtime/bounded-map.ts', 'runtime/clock.ts'],
+    packages: [
+      'js-yaml',
+      'node:https',
+      'node:stream',
+      'node:stream/promises',
+      'node:string_decoder',
+      'type node:http',
+      'type node:net',
+      'type node:tls',
+      'type pino',
+      'type undici',
+    ],
+  },
+  'face-main.ts': {
+    areas: ['face/face.ts', 'observability/logger.ts'],
+    packages: ['../package.json', 'node:fs/promises', 'node:util'],
+  },
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
   observability: { areas: [], packages: ['pino', 'prom-client'] },
   'config.ts': {
@@ -171,9 +190,9 @@ describe('the sources', () => {
     expect(exporters.map(([path]) => path)).toEqual([]);
   });
 
-  it('touch the process in main.ts only', () => {
+  it('touch the process in their main files only', () => {
     const users = [...sources].filter(([, text]) => /\bprocess\./.test(withoutComments(text)));
-    expect(users.map(([path]) => path)).toEqual(['main.ts']);
+    expect(users.map(([path]) => path)).toEqual(['face-main.ts', 'main.ts']);
   });
 
   it('are pure in domain/ and api/: no clock, no randomness, no outside world', () => {

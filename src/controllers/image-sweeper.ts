@@ -24,6 +24,8 @@ export interface ImageSweeperOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Called after each pass, which reads the names of all Images. */
+  readonly onPass?: () => void;
 }
 
 const pageSize = 500;
@@ -53,6 +55,7 @@ export class ImageSweeper {
       if (signal.aborted) return;
       try {
         await this.pass(signal);
+        this.#options.onPass?.();
       } catch (error) {
         if (signal.aborted) return;
         const hint = isForbidden(error) ? 'the operator lacks the right to list or delete images' : undefined;

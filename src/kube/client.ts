@@ -30,6 +30,8 @@ export interface ListOptions {
   readonly limit: number;
   readonly continue?: string | undefined;
   readonly labelSelector?: string;
+  /** All namespaces when absent. */
+  readonly namespace?: string;
 }
 
 /** Which object is to be deleted, and what of those that belong to it. */
@@ -85,14 +87,15 @@ export class KubeClient {
     return this.#json<T>({ method: 'GET', path, signal });
   }
 
-  /** Reads one page of a collection of all namespaces. */
+  /** Reads one page of a collection. */
   async listPage<T extends KubeObject>(
     resource: Resource<T>,
     options: ListOptions,
     signal: AbortSignal,
   ): Promise<ListPage<T>> {
     const query = listQuery(options);
-    return this.#json<ListPage<T>>({ method: 'GET', path: resourcePath(resource, {}), query, signal });
+    const path = resourcePath(resource, { namespace: options.namespace });
+    return this.#json<ListPage<T>>({ method: 'GET', path, query, signal });
   }
 
   /** The same with nothing but the metadata of the objects. */

@@ -1,0 +1,86 @@
+/** Who may do what: asked of the API server by SubjectAccessReview, and remembered for a few seconds. */
+import { imageGroup, type KubeObject, subjectAccessReviews } from '../api/resources.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Caller } from './identity.ts';
+import type { RequestInfo } from './request-info.ts';
+import { StatusError } from './status.ts';
+
+/** A right that was given or taken is seen after this time at the latest. */
+const rememberMs = 5_000;
+const maxRemembered = 10_000;
+
+interface Answer {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
+/** Asks for each caller and request. */
+export class Access {
+  readonly #client: KubeClient;
+  readonly #clock: Clock;
+  readonly #answers = new BoundedMap<string, { readonly at: number; readonly answer: Promise<Answer> }>(
+    maxRemembered,
+  );
+
+  constructor({ client, clock }: { readonly client: KubeClient; readonly clock: Clock }) {
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  /** Resolves when the caller may; throws a 403 in the words of the API server when not. */
+  async check(caller: Caller, info: RequestInfo, signal: AbortSignal): Promise<void> {
+    const { allowed, reason } = await this.#ask(caller, info, signal);
+    if (allowed) return;
+    const { verb, namespace, resource, name, subresource } = info;
+    const full = subresource === undefined ? resource : `${resource}/${subresource}`;
+    const quoted = name === undefined ? '' : ` ${JSON.stringify(name)}`;
+    const place =
+      namespace === undefined ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
+    const what = `User ${JSON.stringify(caller.user)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(imageGroup)} ${place}`;
+    const why = reason === '' ? '' : `: ${reason}`;
+    throw new StatusError(
+      403,
+      'Forbidden',
+      `${resource}.${imageGroup}${quoted} is forbidden: ${what}${why}`,
+      {
+        group: imageGroup,
+        kind: resource,
+        ...(name === undefined ? {} : { name }),
+      },
+    );
+  }
+
+  #ask(caller: Caller, info: RequestInfo, signal: AbortSignal): Promise<Answer> {
+    const key = JSON.stringify([caller, info]);
+    const known = this.#answers.get(key);
+    if (known !== undefined && this.#clock.now() - known.at < rememberMs) return known.answer;
+    const answer = this.#review(caller, info, signal);
+    // A question that could not be asked says nothing; the next one asks again.
+    answer.catch(() => this.#answers.delete(key));
+    this.#answers.set(key, { at: this.#clock.now(), answer });
+    return answer;
+  }
+
+  async #review(caller: Caller, info: RequestInfo, signal: AbortSignal): Promise<Answer> {
+    const { user, uid, groups, extra } = caller;
+    const { verb, namespace, resource, name, subresource } = info;
+    const attributes = { group: imageGroup, version: 'v1', verb, resource, namespace, name, subresource };
+    const resourceAttributes = Object.fromEntries(
+      Object.entries(attributes).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+    const review = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      metadata: {},
+      spec: { user, ...(uid === undefined ? {} : { uid }), groups, extra, resourceAttributes },
+    };
+    const { status } = (await this.#client.create(
+      subjectAccessReviews,
+      review as unknown as KubeObject & typeof review,
+      signal,
+    )) as { status?: { allowed?: boolean; reason?: string } };
+    return { allowed: status?.allowed === true, reason: status?.reason ?? '' };
+  }
+}

@@ -1,0 +1,197 @@
+/** ImageStreamTags, ImageStreamImages and Images: made from what is stored when somebody asks (semantics 4.1, 4.3, 4.6). */
+import type { Image } from '../api/generated/image.ts';
+import type { ImageStream } from '../api/generated/image-stream.ts';
+import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
+import { imageStreams, images, type KubeObject } from '../api/resources.ts';
+import { imageObjectName } from '../domain/image-object.ts';
+import { imageStreamImageTable, imageStreamTagTable, imageTable } from '../domain/reference-tables.ts';
+import {
+  findImages,
+  imageStreamImageView,
+  imageStreamTagList,
+  imageStreamTagView,
+  imageView,
+  parseImageName,
+  parseTagName,
+} from '../domain/reference-views.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Exchange, sendJson } from './exchange.ts';
+import { badRequest, notFound, StatusError } from './status.ts';
+import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
+import { served, toServed } from './versions.ts';
+
+/** Options of {@link DerivedViews}. */
+export interface DerivedViewsOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** Host and port of the registry that serves the cluster's streams. */
+  readonly localRegistry: string | undefined;
+}
+
+const pageSize = 500;
+/** Indexes of a history that are read to find an image within one. */
+const maxIndexes = 200;
+const parallelReads = 8;
+
+/** Answers reads. */
+export class DerivedViews {
+  readonly #options: DerivedViewsOptions;
+
+  constructor(options: DerivedViewsOptions) {
+    this.#options = options;
+  }
+
+  /** `imagestreamtags`: one by `stream:tag`, or all of a namespace or of all. */
+  async tags(exchange: Exchange): Promise<void> {
+    const { namespace, name } = exchange.info;
+    if (name === undefined) return this.#listTags(exchange);
+    const parsed = parseTagName(name);
+    if ('message' in parsed) throw badRequest(parsed.message);
+    const stream = await this.#stream(namespace ?? '', parsed.stream, exchange.signal);
+    const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
+    const image = await this.image(items[0]?.image, exchange.signal);
+    const found = imageStreamTagView(stream, parsed.tag, image, this.#options);
+    if ('missing' in found) throw notFound(found.missing, found.name);
+    return this.#answer(exchange, imageStreamTagTable, found.view);
+  }
+
+  /** `imagestreamimages`: one by `stream@id`. */
+  async imageOfStream(exchange: Exchange): Promise<void> {
+    const { namespace = '', name = '' } = exchange.info;
+    const parsed = parseImageName(name);
+    if ('message' in parsed) throw badRequest(parsed.message);
+    const stream = await this.#stream(namespace, parsed.stream, exchange.signal);
+    const digest = await this.#find(stream, parsed.id, exchange.signal);
+    const image = await this.image(digest, exchange.signal);
+    // In the singular, as the reference says it.
+    if (image === undefined) throw notFound('imagestreamimage', name);
+    return this.#answer(exchange, imageStreamImageTable, imageStreamImageView(stream, name, image));
+  }
+
+  /** `images`: one by its digest, or all. */
+  async images(exchange: Exchange): Promise<void> {
+    const { info, url, signal } = exchange;
+    if (info.name !== undefined) {
+      const image = await this.image(info.name, signal);
+      if (image === undefined) throw notFound('images', info.name);
+      return this.#answer(exchange, imageTable, toServed(imageView(image)));
+    }
+    const limit = Number(url.searchParams.get('limit') ?? pageSize);
+    const next = url.searchParams.get('continue') ?? undefined;
+    const labelSelector = url.searchParams.get('labelSelector') ?? undefined;
+    const options = {
+      limit: limit > 0 ? limit : pageSize,
+      continue: next,
+      ...(labelSelector && { labelSelector }),
+    };
+    const page = await this.#options.client.listPage(images, options, signal);
+    const items = page.items.map((image) => toServed(imageView(image)));
+    return this.#answer(exchange, imageTable, {
+      kind: 'ImageList',
+      apiVersion: served,
+      metadata: page.metadata,
+      items,
+    });
+  }
+
+  async #listTags(exchange: Exchange): Promise<void> {
+    const { info, url, signal } = exchange;
+    const labelSelector = url.searchParams.get('labelSelector') ?? undefined;
+    const wanted = nameSelectorOf(url);
+    const items: KubeObject[] = [];
+    let next: string | undefined;
+    let resourceVersion = '';
+    do {
+      const options = {
+        limit: pageSize,
+        continue: next,
+        ...(labelSelector && { labelSelector }),
+        ...(info.namespace && { namespace: info.namespace }),
+      };
+      const page = await this.#options.client.listPage(imageStreams, options, signal);
+      for (const stream of page.items) items.push(...imageStreamTagList(stream, this.#options));
+      ({ resourceVersion, continue: next } = page.metadata);
+    } while (next);
+    const shown = wanted === undefined ? items : items.filter(({ metadata }) => metadata.name === wanted);
+    const list = {
+      kind: 'ImageStreamTagList',
+      apiVersion: served,
+      metadata: { resourceVersion },
+      items: shown,
+    };
+    return this.#answer(exchange, imageStreamTagTable, list);
+  }
+
+  /** The digest that an id means in a stream; a second look goes into indexes. */
+  async #find(stream: ImageStream, id: string, signal: AbortSignal): Promise<string | undefined> {
+    const [direct] = findImages(stream, id, () => []);
+    if (direct !== undefined) return direct;
+    const digests = [
+      ...new Set((stream.status?.tags ?? []).flatMap(({ items }) => (items ?? []).map(({ image }) => image))),
+    ].slice(0, maxIndexes);
+    const members = new Map<string, readonly string[]>();
+    const waiting = digests.values();
+    const worker = async (): Promise<void> => {
+      for (const digest of waiting) {
+        const image = await this.image(digest, signal);
+        members.set(
+          digest,
+          arrayOf(image?.dockerImageManifests).flatMap((entry) => textOf(valueAt(entry, ['digest'])) ?? []),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: parallelReads }, worker));
+    return findImages(stream, id, (digest) => members.get(digest) ?? [])[0];
+  }
+
+  async #stream(namespace: string, name: string, signal: AbortSignal): Promise<ImageStream> {
+    try {
+      return await this.#options.client.get(imageStreams, { namespace, name }, signal);
+    } catch (error) {
+      if (isNotFound(error)) throw notFound('imagestreams', name);
+      throw error;
+    }
+  }
+
+  /** The stored Image of a digest; undefined when there is none. */
+  async image(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
+    if (digest === undefined || digest === '') return undefined;
+    try {
+      return await this.#options.client.get(images, { name: imageObjectName(digest) }, signal);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #answer({ response, form, url }: Exchange, table: TableShape, document: unknown): Promise<void> {
+    if (form === 'object') return sendJson(response, 200, document);
+    if (form === 'metadata') return sendJson(response, 200, metadataOf(document));
+    const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
+    sendJson(response, 200, tableOf(table, document, shown));
+  }
+}
+
+function metadataOf(document: unknown): JsonObject {
+  const apiVersion = 'meta.k8s.io/v1';
+  const metadata = valueAt(document, ['metadata']);
+  const items = valueAt(document, ['items']);
+  if (!Array.isArray(items)) return { kind: 'PartialObjectMetadata', apiVersion, metadata };
+  const each = items.map((item) => ({
+    kind: 'PartialObjectMetadata',
+    apiVersion,
+    metadata: valueAt(item, ['metadata']),
+  }));
+  return { kind: 'PartialObjectMetadataList', apiVersion, metadata, items: each };
+}
+
+/** The name that a field selector asks for. Throws 400 for any other. */
+function nameSelectorOf(url: URL): string | undefined {
+  const selector = url.searchParams.get('fieldSelector');
+  if (selector === null || selector === '') return undefined;
+  const name = /^metadata\.name==?([^,]+)$/.exec(selector)?.[1];
+  if (name !== undefined) return name;
+  throw new StatusError(400, 'BadRequest', `field label not supported: ${selector.split(/[=!,]/)[0] ?? ''}`);
+}

@@ -1,0 +1,173 @@
+/** The API face: an HTTPS server that only the front proxy of the cluster may use. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import { KubeApiError } from '../kube/errors.ts';
+import type { Access } from './access.ts';
+import {
+  aggregatedDocument,
+  aggregatedType,
+  groupDocument,
+  groupListDocument,
+  resourceListDocument,
+  servedResources,
+} from './discovery.ts';
+import { type Exchange, sendJson } from './exchange.ts';
+import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
+import { type Caller, callerOf } from './identity.ts';
+import { formOf } from './negotiation.ts';
+import { type RequestInfo, requestInfoOf, servedPath } from './request-info.ts';
+import { methodNotAllowed, noSuchResource, refusalOf, StatusError, unauthorized } from './status.ts';
+
+/** Serves one resource; may throw a {@link StatusError}. */
+export type Handler = (exchange: Exchange) => Promise<void>;
+
+/** Options of {@link FaceServer}. */
+export interface FaceServerOptions {
+  /** PEM. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly trust: ProxyTrust;
+  readonly access: Access;
+  /** By resource. */
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly log: Logger;
+}
+
+const limits = { requestTimeout: 60_000, headersTimeout: 15_000, maxHeaderSize: 64 * 1024 };
+
+/** Listens until it is closed. */
+export class FaceServer {
+  readonly #options: FaceServerOptions;
+  readonly #server: Server;
+  #trust: ProxyTrust;
+
+  constructor(options: FaceServerOptions) {
+    this.#options = options;
+    this.#trust = options.trust;
+    this.#server = createServer({ ...limits, ...this.#tls() }, (request, response) => {
+      void this.#answer(request, response);
+    });
+  }
+
+  /** Listens, and resolves to the port. */
+  listen(host: string, port: number): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#server.once('error', reject);
+    this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
+    return promise;
+  }
+
+  /** From now on another authority or other names count. */
+  setTrust(trust: ProxyTrust): void {
+    this.#trust = trust;
+    this.#server.setSecureContext(this.#tls());
+  }
+
+  /** Ends the connections. */
+  close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeAllConnections();
+    return promise;
+  }
+
+  #tls() {
+    const { certificate: cert, key } = this.#options;
+    // Health checks have no certificate: who has none is refused by the answer, not by the handshake.
+    return { cert, key, ca: this.#trust.ca, requestCert: true, rejectUnauthorized: false };
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new Error('the client is gone')));
+    try {
+      await this.#route(request, response, gone.signal);
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      if (response.headersSent) response.destroy();
+      else sendJson(response, ...this.#failure(request, error));
+    }
+  }
+
+  #failure(request: IncomingMessage, error: unknown): [number, unknown] {
+    if (error instanceof StatusError) return [error.status.code, error.status];
+    if (error instanceof KubeApiError) {
+      const { status } = refusalOf(error);
+      return [status.code, status];
+    }
+    this.#options.log.error({ err: error, method: request.method, url: request.url }, 'request failed');
+    const { status } = new StatusError(
+      500,
+      'InternalError',
+      'Internal error occurred: see the log of the API face',
+    );
+    return [status.code, status];
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    const url = new URL(request.url ?? '/', 'https://face');
+    if (url.pathname === '/livez' || url.pathname === '/readyz' || url.pathname === '/healthz') {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
+      return;
+    }
+    const caller = this.#callerOf(request);
+    if (discover(request, response, url)) return;
+    const info = requestInfoOf(request.method ?? '', url);
+    if (info === undefined) throw noSuchResource();
+    const handler = this.#handlerOf(info);
+    await this.#options.access.check(caller, info, signal);
+    await handler({ request, response, url, info, caller, form: formOf(request.headers.accept), signal });
+  }
+
+  #callerOf(request: IncomingMessage): Caller {
+    if (!isFrontProxy(request.socket as TLSSocket, this.#trust)) throw unauthorized();
+    const caller = callerOf(request.rawHeaders, this.#trust.headers);
+    if (caller === undefined) throw unauthorized();
+    return caller;
+  }
+
+  #handlerOf({ resource, subresource, verb, namespace, name }: RequestInfo): Handler {
+    const served = servedResources.find((candidate) => candidate.name === resource);
+    const handler = this.#options.handlers.get(resource);
+    const part =
+      subresource === undefined
+        ? served
+        : served?.subresources?.find((candidate) => candidate.name === subresource);
+    if (served === undefined || part === undefined || handler === undefined) throw noSuchResource();
+    // Of all namespaces at once there are lists and watches only.
+    const needsNamespace = served.namespaced && (name !== undefined || !['list', 'watch'].includes(verb));
+    if (served.namespaced ? needsNamespace && namespace === undefined : namespace !== undefined)
+      throw noSuchResource();
+    if (!part.verbs.includes(verb)) throw methodNotAllowed();
+    return handler;
+  }
+}
+
+/** Answers a question for what is served; false when it is none. */
+function discover(request: IncomingMessage, response: ServerResponse, { pathname }: URL): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+  switch (pathname.replace(/\/$/, '')) {
+    case '/apis': {
+      const isNewer = (request.headers.accept ?? '').includes('as=APIGroupDiscoveryList');
+      if (isNewer) sendTyped(response, aggregatedType, aggregatedDocument);
+      else sendJson(response, 200, groupListDocument);
+      return true;
+    }
+    case servedPath.slice(0, servedPath.lastIndexOf('/')):
+      sendJson(response, 200, groupDocument);
+      return true;
+    case servedPath:
+      sendJson(response, 200, resourceListDocument);
+      return true;
+    default:
+      return false;
+  }
+}
+
+function sendTyped(response: ServerResponse, type: string, document: unknown): void {
+  response.writeHead(200, { 'content-type': type }).end(JSON.stringify(document));
+}

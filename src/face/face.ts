@@ -1,0 +1,94 @@
+/** Puts the parts of the API face together, and follows the front proxy when its certificate authority rotates. */
+import type { Logger } from 'pino';
+import { configMaps } from '../api/resources.ts';
+import { KubeClient } from '../kube/client.ts';
+import { checkCluster } from '../kube/cluster-check.ts';
+import { KubeTransport } from '../kube/transport.ts';
+import { sleep, systemClock } from '../runtime/clock.ts';
+import { Access } from './access.ts';
+import { DerivedViews } from './derived-views.ts';
+import type { Exchange } from './exchange.ts';
+import { FaceServer, type Handler } from './face-server.ts';
+import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
+import { StoredStreams } from './stored-streams.ts';
+import { TagWrites } from './tag-writes.ts';
+
+/** What the face gets from its process. */
+export interface FaceParts {
+  readonly kubeconfig: string | undefined;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** PEM. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Host (and port) of the registry that serves the cluster's streams. */
+  readonly localRegistry: string | undefined;
+  readonly log: Logger;
+  readonly userAgent: string;
+}
+
+/** A running face. */
+export interface Face {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+function isRead({ info: { verb } }: Exchange): boolean {
+  return verb === 'get' || verb === 'list';
+}
+
+/** The front proxy is asked for this often. */
+const trustPeriodMs = 30_000;
+
+/** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
+export async function startFace(parts: FaceParts): Promise<Face> {
+  const { log, certificate, key, localRegistry } = parts;
+  const stopping = new AbortController();
+  const clock = systemClock;
+  const transport = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
+  const client = new KubeClient({ transport, clock });
+  await checkCluster(client, transport.server, stopping.signal);
+  const readTrust = async (): Promise<ProxyTrust> =>
+    parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
+  const streams = new StoredStreams({ transport, clock });
+  const views = new DerivedViews({ client, clock, localRegistry });
+  const writes = new TagWrites({ client, views, localRegistry });
+  const handlers = new Map<string, Handler>([
+    ['imagestreams', (exchange) => streams.serve(exchange)],
+    ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
+    ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
+    ['images', (exchange) => views.images(exchange)],
+  ]);
+  const trust = await readTrust();
+  const access = new Access({ client, clock });
+  const server = new FaceServer({ certificate, key, trust, access, handlers, log });
+  const port = await server.listen(parts.host, parts.port);
+  log.info({ server: transport.server, port }, 'API face ready');
+
+  const follow = async (): Promise<void> => {
+    let known = JSON.stringify(trust);
+    while (!stopping.signal.aborted) {
+      await sleep(clock, trustPeriodMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      try {
+        const next = await readTrust();
+        if (JSON.stringify(next) === known) continue;
+        known = JSON.stringify(next);
+        server.setTrust(next);
+        log.info('the certificate authority of the front proxy has changed');
+      } catch (error) {
+        if (!stopping.signal.aborted) log.warn({ err: error }, 'the front proxy could not be looked up');
+      }
+    }
+  };
+  const following = follow();
+  return {
+    port,
+    stop: async () => {
+      stopping.abort(new Error('the API face stops'));
+      await Promise.all([following, server.close()]);
+      await transport.close();
+    },
+  };
+}

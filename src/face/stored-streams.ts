@@ -1,0 +1,193 @@
+/** ImageStreams: passed to the custom resource behind them, with the versions renamed both ways. */
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { load } from 'js-yaml';
+import type { Dispatcher } from 'undici';
+import { arrayOf, isJsonObject, parseJsonObject } from '../api/json.ts';
+import { imageStreams, resourcePath } from '../api/resources.ts';
+import { imageStreamTable } from '../domain/reference-tables.ts';
+import type { KubeTransport } from '../kube/transport.ts';
+import { readBounded } from '../runtime/bounded-body.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Exchange, readBody, sendJson } from './exchange.ts';
+import { badRequest, StatusError } from './status.ts';
+import { includeObjectOf, tableOf } from './tables.ts';
+import { ServedVersion, toServed, toStored } from './versions.ts';
+
+/** Parameters of a request that mean the same to the custom resource. */
+const parameters = [
+  'allowWatchBookmarks',
+  'continue',
+  'dryRun',
+  'fieldManager',
+  'fieldSelector',
+  'fieldValidation',
+  'force',
+  'gracePeriodSeconds',
+  'labelSelector',
+  'limit',
+  'orphanDependents',
+  'propagationPolicy',
+  'resourceVersion',
+  'resourceVersionMatch',
+  'sendInitialEvents',
+  'timeoutSeconds',
+  'watch',
+];
+/** Headers of an answer that are handed on. */
+const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
+/** A list that is shown as a table is held as a whole. */
+const maxListBytes = 256 * 1024 * 1024;
+const maxManagerLength = 128;
+
+/** Serves ImageStreams and their status. */
+export class StoredStreams {
+  readonly #transport: KubeTransport;
+  readonly #clock: Clock;
+
+  constructor({ transport, clock }: { readonly transport: KubeTransport; readonly clock: Clock }) {
+    this.#transport = transport;
+    this.#clock = clock;
+  }
+
+  /** Answers a request that the caller may make. Throws a Status when it cannot be passed on. */
+  async serve(exchange: Exchange): Promise<void> {
+    const { request, info, form, signal } = exchange;
+    const body = ['create', 'update', 'patch', 'delete', 'deletecollection'].includes(info.verb)
+      ? await bodyOf(exchange)
+      : undefined;
+    const { namespace, name } = info;
+    const subresource = info.subresource === 'status' ? ({ subresource: 'status' } as const) : {};
+    const answer = await this.#transport.send({
+      method: request.method === 'HEAD' ? 'GET' : (request.method as 'GET'),
+      path: resourcePath(imageStreams, { namespace, name, ...subresource }),
+      query: queryOf(exchange),
+      ...body,
+      accept: acceptOf(exchange),
+      watch: info.verb === 'watch',
+      signal,
+    });
+    if (form === 'table' && answer.statusCode < 300 && info.verb !== 'watch')
+      await this.#table(exchange, answer);
+    else if (form === 'table' && answer.statusCode < 300)
+      await this.#pipe(exchange, answer, this.#rows(exchange));
+    else await this.#pipe(exchange, answer, new ServedVersion());
+  }
+
+  async #table({ response, url }: Exchange, answer: Dispatcher.ResponseData): Promise<void> {
+    const text = (await readBounded(answer.body, maxListBytes)).toString();
+    const document = toServed(parseJsonObject(text));
+    const shown = { include: includeObjectOf(url), now: this.#clock.now() };
+    sendJson(response, answer.statusCode, tableOf(imageStreamTable, document, shown));
+  }
+
+  async #pipe({ response }: Exchange, answer: Dispatcher.ResponseData, through: Transform): Promise<void> {
+    const headers = answered.flatMap((name) => {
+      const value = answer.headers[name];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    response.writeHead(answer.statusCode, Object.fromEntries(headers));
+    // So that a watch is open before its first event.
+    response.flushHeaders();
+    await pipeline(answer.body, through, response);
+  }
+
+  /** The events of a watch with rows in place of objects. */
+  #rows({ url }: Exchange): Transform {
+    const include = includeObjectOf(url);
+    const clock = this.#clock;
+    // A character may be in two chunks.
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    return new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        const lines = (rest + decoder.write(chunk)).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) this.push(`${eventWithRow(line, { include, now: clock.now() })}\n`);
+        done();
+      },
+    });
+  }
+}
+
+function eventWithRow(line: string, shown: Parameters<typeof tableOf>[2]): string {
+  const event = parseJsonObject(line);
+  if (event === undefined || event['type'] === 'ERROR' || event['type'] === 'BOOKMARK')
+    return JSON.stringify(toServedEvent(event));
+  return JSON.stringify({ ...event, object: tableOf(imageStreamTable, toServed(event['object']), shown) });
+}
+
+function toServedEvent(event: ReturnType<typeof parseJsonObject>): unknown {
+  return event === undefined ? {} : { ...event, object: toServed(event['object']) };
+}
+
+function acceptOf({ form, info }: Exchange): string {
+  if (form !== 'metadata') return 'application/json';
+  const kind = info.verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+}
+
+/** Without a field manager the API server takes the name of the program: that is the client's and not ours. */
+function queryOf({ request, url, info }: Exchange): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const name of parameters) {
+    const value = url.searchParams.get(name);
+    if (value !== null) query[name] = value;
+  }
+  const isWrite = ['create', 'update', 'patch'].includes(info.verb);
+  const program = (request.headers['user-agent'] ?? '').split('/')[0]?.slice(0, maxManagerLength) ?? '';
+  if (isWrite && query['fieldManager'] === undefined && program !== '') query['fieldManager'] = program;
+  return query;
+}
+
+async function bodyOf({ request }: Exchange): Promise<{ body?: string; contentType?: string }> {
+  const text = await readBody(request);
+  const [contentType = ''] = (request.headers['content-type'] ?? 'application/json').split(';');
+  if (text === '') return {};
+  switch (contentType.trim()) {
+    case 'application/json':
+    case 'application/merge-patch+json':
+      return { contentType, body: JSON.stringify(toStored(parsed(text))) };
+    case 'application/json-patch+json':
+      return { contentType, body: JSON.stringify(arrayOf(parsed(text)).map(storedOperation)) };
+    case 'application/apply-patch+yaml':
+    case 'application/yaml':
+      return { contentType, body: JSON.stringify(toStored(parsedYaml(text))) };
+    default:
+      throw new StatusError(
+        415,
+        'UnsupportedMediaType',
+        'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+      );
+  }
+}
+
+/** An operation that speaks of the version, or of the whole object. */
+function storedOperation(operation: unknown): unknown {
+  if (!isJsonObject(operation)) return operation;
+  if (operation['path'] === '/apiVersion')
+    return {
+      ...operation,
+      value: (toStored({ apiVersion: operation['value'] }) as { apiVersion: unknown }).apiVersion,
+    };
+  return operation['path'] === '' ? { ...operation, value: toStored(operation['value']) } : operation;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ImageStream): ${(error as Error).message}`,
+    );
+  }
+}
+
+function parsedYaml(text: string): unknown {
+  try {
+    return load(text);
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${(error as Error).message.split('\n')[0]}`);
+  }
+}
