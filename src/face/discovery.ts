@@ -47,6 +47,13 @@ export const servedResources: readonly ServedResource[] = [
     shortNames: ['isimage'],
   },
   {
+    name: 'imagestreamimports',
+    singular: 'imagestreamimport',
+    kind: 'ImageStreamImport',
+    namespaced: true,
+    verbs: ['create'],
+  },
+  {
     name: 'images',
     singular: 'image',
     kind: 'Image',

@@ -11,6 +11,7 @@ import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { StoredStreams } from './stored-streams.ts';
+import { StreamImports } from './stream-imports.ts';
 import { TagWrites } from './tag-writes.ts';
 
 /** What the face gets from its process. */
@@ -54,10 +55,12 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   const streams = new StoredStreams({ transport, clock });
   const views = new DerivedViews({ client, clock, localRegistry });
   const writes = new TagWrites({ client, views, localRegistry });
+  const imports = new StreamImports({ client, views, clock });
   const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
     ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
+    ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => views.images(exchange)],
   ]);
   const trust = await readTrust();

@@ -111,10 +111,11 @@ describe('discovery', () => {
     expect(rows.map(([name, short]) => [name, short])).toEqual([
       ['images', 'image.openshift.io/v1'],
       ['imagestreamimages', 'isimage'],
+      ['imagestreamimports', 'image.openshift.io/v1'],
       ['imagestreams', 'is'],
       ['imagestreamtags', 'istag'],
     ]);
-    expect(rows[3]?.join(' ')).not.toContain('watch');
+    expect(rows.at(-1)?.join(' ')).not.toContain('watch');
   });
 });
 
@@ -331,6 +332,75 @@ describe('a written ImageStreamTag', () => {
     const answer = await kube('PUT', `imagestreamtags/${name}`, sent());
     expect(answer).toMatchObject({ status: code, body: { kind: 'Status', code } });
     expect(answer.body['message']).toContain(message);
+  });
+});
+
+describe('an ImageStreamImport', () => {
+  const send = async (name: string, spec: object, metadata: object = {}) => {
+    const body = {
+      kind: 'ImageStreamImport',
+      apiVersion: 'image.openshift.io/v1',
+      metadata: { name, ...metadata },
+      spec,
+    };
+    const { status, text } = await view.kube.request('POST', inNamespace('imagestreamimports'), body);
+    return { status, body: JSON.parse(text) as Record<string, unknown> };
+  };
+  const imageOf = (tag: string, to: string): object => ({
+    from: { kind: 'DockerImage', name: scenario.pullSpec(tag) },
+    to: { name: to },
+    importPolicy: { insecure: true },
+  });
+
+  it('makes its stream, and answers when the images are there or not to be had', async () => {
+    const images = [imageOf('latest', 'good'), imageOf('nowhere', 'bad')];
+    const { status, body } = await send('imported', { import: true, images });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      kind: 'ImageStreamImport',
+      status: {
+        import: { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', metadata: { name: 'imported' } },
+        images: [
+          {
+            tag: 'good',
+            status: { status: 'Success' },
+            image: {
+              metadata: { name: pushed.digest },
+              dockerImageReference: scenario.pinned(pushed.digest),
+            },
+          },
+          { tag: 'bad', status: { status: 'Failure', reason: 'NotFound', code: 404 } },
+        ],
+      },
+    });
+    // Again, with nothing new.
+    expect(await send('imported', { import: true, images: images.slice(0, 1) })).toMatchObject({
+      status: 201,
+      body: { status: { images: [{ status: { status: 'Success' } }] } },
+    });
+  });
+
+  it('of a stream that has changed is a conflict', async () => {
+    const answer = await send(
+      'web',
+      { import: true, images: [imageOf('latest', 'latest')] },
+      { resourceVersion: '1' },
+    );
+    expect(answer).toMatchObject({ status: 409, body: { reason: 'Conflict' } });
+    expect(answer.body['message']).toContain('the image stream was updated from "1" to');
+  });
+
+  it.each([
+    {
+      spec: { import: true },
+      code: 422,
+      message: 'you must specify at least one image or a repository import',
+    },
+    { spec: { import: false, images: [] }, code: 501, message: 'not served yet' },
+  ])('is refused: $code $message', async ({ spec, code, message }) => {
+    const { status, body } = await send('refused', spec);
+    expect(status).toBe(code);
+    expect(body['message']).toContain(message);
   });
 });
 
