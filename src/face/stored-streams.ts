@@ -4,9 +4,10 @@ import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { load } from 'js-yaml';
 import type { Dispatcher } from 'undici';
-import { arrayOf, isJsonObject, parseJsonObject } from '../api/json.ts';
+import { arrayOf, isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { imageStreams, resourcePath } from '../api/resources.ts';
 import { imageStreamTable } from '../domain/reference-tables.ts';
+import { strategicallyPatched } from '../domain/strategic-patch.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -40,6 +41,14 @@ const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
 /** A list that is shown as a table is held as a whole. */
 const maxListBytes = 256 * 1024 * 1024;
 const maxManagerLength = 128;
+const strategicType = 'application/strategic-merge-patch+json';
+const maxPatchAttempts = 5;
+const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+
+interface Body {
+  readonly body?: string;
+  readonly contentType?: string;
+}
 
 /** Serves ImageStreams and their status. */
 export class StoredStreams {
@@ -53,14 +62,29 @@ export class StoredStreams {
 
   /** Answers a request that the caller may make. Throws a Status when it cannot be passed on. */
   async serve(exchange: Exchange): Promise<void> {
-    const { request, info, form, signal } = exchange;
-    const body = ['create', 'update', 'patch', 'delete', 'deletecollection'].includes(info.verb)
-      ? await bodyOf(exchange)
-      : undefined;
+    const { request, info, form } = exchange;
+    const isStrategic = (request.headers['content-type'] ?? '').startsWith(strategicType);
+    const answer =
+      info.verb === 'patch' && isStrategic
+        ? await this.#patch(exchange, parsed(await readBody(request)))
+        : await this.#send(
+            exchange,
+            request.method === 'HEAD' ? 'GET' : (request.method as 'GET'),
+            await bodyOf(exchange),
+          );
+    if (form === 'table' && answer.statusCode < 300 && info.verb !== 'watch')
+      await this.#table(exchange, answer);
+    else if (form === 'table' && answer.statusCode < 300)
+      await this.#pipe(exchange, answer, this.#rows(exchange));
+    else await this.#pipe(exchange, answer, new ServedVersion());
+  }
+
+  #send(exchange: Exchange, method: 'GET' | 'PUT', body: Body): Promise<Dispatcher.ResponseData> {
+    const { info, signal } = exchange;
     const { namespace, name } = info;
     const subresource = info.subresource === 'status' ? ({ subresource: 'status' } as const) : {};
-    const answer = await this.#transport.send({
-      method: request.method === 'HEAD' ? 'GET' : (request.method as 'GET'),
+    return this.#transport.send({
+      method,
       path: resourcePath(imageStreams, { namespace, name, ...subresource }),
       query: queryOf(exchange),
       ...body,
@@ -68,11 +92,27 @@ export class StoredStreams {
       watch: info.verb === 'watch',
       signal,
     });
-    if (form === 'table' && answer.statusCode < 300 && info.verb !== 'watch')
-      await this.#table(exchange, answer);
-    else if (form === 'table' && answer.statusCode < 300)
-      await this.#pipe(exchange, answer, this.#rows(exchange));
-    else await this.#pipe(exchange, answer, new ServedVersion());
+  }
+
+  /** A custom resource knows no strategic merge patch: it is read, patched here, and written back in the version that was read. */
+  async #patch(exchange: Exchange, patch: unknown): Promise<Dispatcher.ResponseData> {
+    if (!isJsonObject(patch)) throw badRequest('the patch is not an object');
+    for (let attempt = 1; ; attempt++) {
+      const read = await this.#send({ ...exchange, form: 'object' }, 'GET', {});
+      if (read.statusCode !== 200) return read;
+      const present = parseJsonObject((await readBounded(read.body, maxListBytes)).toString()) ?? {};
+      const patched = patchedStream(toServed(present) as JsonObject, patch);
+      const body = { contentType: 'application/json', body: JSON.stringify(toStored(patched)) };
+      const answer = await this.#send(exchange, 'PUT', body);
+      // A version of the client's own does not become another one.
+      if (
+        answer.statusCode !== 409 ||
+        attempt === maxPatchAttempts ||
+        valueAt(patch, ['metadata', 'resourceVersion'])
+      )
+        return answer;
+      await answer.body.dump();
+    }
   }
 
   async #table({ response, url }: Exchange, answer: Dispatcher.ResponseData): Promise<void> {
@@ -122,6 +162,14 @@ function toServedEvent(event: ReturnType<typeof parseJsonObject>): unknown {
   return event === undefined ? {} : { ...event, object: toServed(event['object']) };
 }
 
+function patchedStream(stream: JsonObject, patch: JsonObject): JsonObject {
+  try {
+    return strategicallyPatched(stream, patch);
+  } catch (error) {
+    throw badRequest((error as Error).message);
+  }
+}
+
 function acceptOf({ form, info }: Exchange): string {
   if (form !== 'metadata') return 'application/json';
   const kind = info.verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
@@ -141,7 +189,8 @@ function queryOf({ request, url, info }: Exchange): Record<string, string> {
   return query;
 }
 
-async function bodyOf({ request }: Exchange): Promise<{ body?: string; contentType?: string }> {
+async function bodyOf({ request, info: { verb } }: Exchange): Promise<Body> {
+  if (!writes.includes(verb)) return {};
   const text = await readBody(request);
   const [contentType = ''] = (request.headers['content-type'] ?? 'application/json').split(';');
   if (text === '') return {};

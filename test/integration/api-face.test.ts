@@ -164,6 +164,35 @@ describe('an ImageStream', () => {
     expect((await get(inNamespace(`imagestreams/${name}`))).status).toBe(404);
   });
 
+  it('takes strategic merge patches', async () => {
+    await scenario.createStream('patched', ['latest']);
+    const patch = {
+      spec: {
+        lookupPolicy: { local: true },
+        tags: [{ name: 'more', reference: true, from: { kind: 'DockerImage', name: 'quay.io/a/b:1' } }],
+      },
+    };
+    const { statusCode, body } = await request(
+      `${cluster.facts.url}${inNamespace('imagestreams/patched')}?fieldManager=oc`,
+      {
+        method: 'PATCH',
+        dispatcher: new Agent({ connect: { ca: cluster.facts.ca } }),
+        headers: {
+          authorization: `Bearer ${cluster.facts.tokens['admin'] ?? ''}`,
+          'content-type': 'application/strategic-merge-patch+json',
+        },
+        body: JSON.stringify(patch),
+      },
+    );
+    expect(statusCode).toBe(200);
+    expect(await body.json()).toMatchObject({
+      apiVersion: 'image.openshift.io/v1',
+      spec: { lookupPolicy: { local: true }, tags: [{ name: 'latest' }, { name: 'more', reference: true }] },
+    });
+    await kubectl('patch', 'is', 'patched', '--type=json', '-p', '[{"op":"remove","path":"/spec/tags/1"}]');
+    await kubectl('delete', 'is', 'patched');
+  });
+
   it('is watched, as objects and as rows', async () => {
     const dispatcher = new Agent({ connect: { ca: cluster.facts.ca }, bodyTimeout: 0 });
     const open = async (accept: string) => {
