@@ -288,7 +288,7 @@ function createReflectors(
     resource: Resource<T>,
     store: Store<S>,
     keep: (object: T) => S | undefined,
-    isOptional = false,
+    mayBeAbsent = false,
   ) => ({
     name: resource.plural,
     reflector: new Reflector({
@@ -296,7 +296,7 @@ function createReflectors(
       resource,
       store,
       keep,
-      isOptional,
+      isOptional: mayBeAbsent,
       clock,
       log,
       onEvent: (event) => metrics.watchEvents.inc({ resource: resource.plural, event }),

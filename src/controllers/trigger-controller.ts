@@ -101,6 +101,20 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
   const memories = new Map<string, WorkloadMemory>();
   const contests = new BoundedMap<string, ImageContest>(maxContests);
   metrics.observeBlocked(() => [...memories.values()].flatMap(({ blocked }) => blocked ?? []));
+  const memoryOf = (key: string, { uid, job }: TriggeredWorkload): WorkloadMemory => {
+    const known = memories.get(key);
+    if (known?.uid === uid) return known;
+    const memory = newMemory(uid);
+    // A Job that is there again is another object, but whoever contests its image is the same.
+    if (job !== undefined) memory.contest = known?.contest ?? contests.get(key);
+    memories.set(key, memory);
+    return memory;
+  };
+  const forget = (key: string): void => {
+    const contest = memories.get(key)?.contest;
+    if (contest !== undefined) contests.set(key, contest);
+    memories.delete(key);
+  };
 
   return async (key, signal) => {
     const slash = key.indexOf('/');
@@ -108,22 +122,13 @@ export function triggerReconcile(options: TriggerControllerOptions): Reconcile {
     const pending = jobs.get(key);
     const kept = pending === undefined ? undefined : await jobs.read(pending, signal);
     const workload = kept?.workload ?? entry?.store.get(key.slice(slash + 1));
-    const known = memories.get(key);
-    if (entry === undefined || workload === undefined) {
-      if (known?.contest !== undefined) contests.set(key, known.contest);
-      memories.delete(key);
+    // A Job may be there that somebody else has deleted.
+    if (entry === undefined || workload === undefined || workload.job?.isDeleting === true) {
+      forget(key);
       options.views.reports.set(key);
       return {};
     }
-    // Somebody else has deleted the Job.
-    if (workload.job?.isDeleting === true) {
-      options.views.reports.set(key);
-      return {};
-    }
-    const memory = known?.uid === workload.uid ? known : newMemory(workload.uid);
-    // A Job that is there again is another object, but whoever contests its image is the same.
-    if (workload.job !== undefined && known !== memory) memory.contest = known?.contest ?? contests.get(key);
-    memories.set(key, memory);
+    const memory = memoryOf(key, workload);
     try {
       return await lookAt(options, { kind: entry.kind, workload, memory, pending, kept }, signal);
     } finally {

@@ -17,7 +17,7 @@ import type { BlockedReason, Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ImageNotKeptError, type JobReplacer, type KeptJob, type PendingJob } from './job-replacer.ts';
 import type { WorkloadReports } from './trigger-reports.ts';
-import { kindName, movesPatch, type WorkloadKind } from './workloads.ts';
+import { kindName, type MovesPatch, movesPatch, type WorkloadKind } from './workloads.ts';
 
 /** What moves are made with. */
 export interface MoveOptions {
@@ -98,16 +98,9 @@ export async function makeMoves(
     if (verdict.begins) await tellContest(options, target, { mode, moves, until: verdict.until }, signal);
     return { requeueAfterMs: verdict.until - now };
   }
-  try {
-    if (workload.job === undefined) await options.client.patch(kind.resource, workload, patch, signal);
-    else if (!(await options.jobs.begin(workload, { mode, moves }, signal)))
-      return { requeueAfterMs: staleJobMs };
-  } catch (error) {
-    if (isNotFound(error)) return {};
-    if (isRefused(error) || isTooLarge(error) || error instanceof ImageNotKeptError)
-      tellRefusal(options, target, error);
-    throw error;
-  }
+  const written = await write(options, target, { patch, mode, moves }, signal);
+  if (written === 'gone') return {};
+  if (written === 'another version') return { requeueAfterMs: staleJobMs };
   memory.contest = verdict?.contest ?? memory.contest;
   memory.refusal = '';
   if (workload.job !== undefined) {
@@ -117,6 +110,27 @@ export async function makeMoves(
   for (const made of moves) tellMove(options, target, made);
   if (importedAt !== undefined) options.metrics.moveLag.observe((options.clock.now() - importedAt) / 1_000);
   return {};
+}
+
+/** Sends the patch, or begins to replace the Job. A refusal is told and thrown. */
+async function write(
+  options: MoveOptions,
+  target: MoveTarget,
+  { patch, ...work }: JobMoves & { readonly patch: MovesPatch },
+  signal: AbortSignal,
+): Promise<'written' | 'gone' | 'another version'> {
+  const { kind, workload } = target;
+  try {
+    if (workload.job !== undefined)
+      return (await options.jobs.begin(workload, work, signal)) ? 'written' : 'another version';
+    await options.client.patch(kind.resource, workload, patch, signal);
+    return 'written';
+  } catch (error) {
+    if (isNotFound(error)) return 'gone';
+    if (isRefused(error) || isTooLarge(error) || error instanceof ImageNotKeptError)
+      tellRefusal(options, target, error);
+    throw error;
+  }
 }
 
 /** Nobody contests the first image of a Job. */

@@ -56,17 +56,19 @@ export class TriggerReports {
     if (before === undefined && reports.size === 0) return;
     if (reports.size === 0) this.#workloads.delete(workload);
     else this.#workloads.set(workload, new Set(reports.keys()));
-    for (const stream of new Set([...(before ?? []), ...reports.keys()])) {
-      const entry = this.#at(stream);
-      const wasExpected = entry.expected.delete(workload);
-      const own = reports.get(stream) ?? [];
-      const isSame = JSON.stringify(entry.byWorkload.get(workload) ?? []) === JSON.stringify(own);
-      if (own.length === 0) entry.byWorkload.delete(workload);
-      else entry.byWorkload.set(workload, own);
-      if (!isSame) entry.version = ++this.#version;
-      if (entry.byWorkload.size === 0 && entry.expected.size === 0) this.#streams.delete(stream);
-      if (!isSame || (wasExpected && entry.expected.size === 0)) this.#onChange(stream);
-    }
+    for (const stream of new Set([...(before ?? []), ...reports.keys()]))
+      this.#setAt(stream, workload, reports.get(stream) ?? []);
+  }
+
+  #setAt(stream: ObjectKey, workload: string, own: readonly TagReport[]): void {
+    const entry = this.#at(stream);
+    const wasExpected = entry.expected.delete(workload);
+    const isSame = JSON.stringify(entry.byWorkload.get(workload) ?? []) === JSON.stringify(own);
+    if (own.length === 0) entry.byWorkload.delete(workload);
+    else entry.byWorkload.set(workload, own);
+    if (!isSame) entry.version = ++this.#version;
+    if (entry.byWorkload.size === 0 && entry.expected.size === 0) this.#streams.delete(stream);
+    if (!isSame || (wasExpected && entry.expected.size === 0)) this.#onChange(stream);
   }
 
   /** A workload that could not be looked at is not waited for. */

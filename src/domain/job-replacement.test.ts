@@ -24,7 +24,7 @@ function jobOf(
   more: Readonly<Record<string, unknown>>,
   metadata: Partial<KubeObject['metadata']> = {},
 ): KubeObject {
-  return { metadata: { namespace: 'apps', name: 'work', ...metadata }, ...more } as KubeObject;
+  return { metadata: { namespace: 'apps', name: 'work', ...metadata }, ...more };
 }
 
 const condition = (type: string, status = 'True') => ({ type, status });

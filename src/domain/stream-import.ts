@@ -92,7 +92,7 @@ export function tagsToImport(
       importPolicy,
       ...(policy === undefined ? {} : { referencePolicy: policy }),
       generation,
-    } as TagReference);
+    });
   }
   return [...tags.values()];
 }

@@ -1,6 +1,6 @@
 /** What a write of an ImageStreamTag `stream:tag` makes of the stream's spec (semantics 4.1). Pure. */
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
-import { canonicalJson, isJsonObject, type JsonObject, textOf, valueAt } from '../api/json.ts';
+import { canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
 
 /** An ImageStreamTag as a client sent it. */
 export interface WrittenTag {
@@ -23,7 +23,7 @@ export function writtenTagOf(body: unknown, tag: string): WrittenTag | undefined
   const annotations = valueAt(body, ['metadata', 'annotations']);
   const resourceVersion = textOf(valueAt(body, ['metadata', 'resourceVersion']));
   return {
-    tag: isJsonObject(sent) ? ({ ...sent, name: tag } as unknown as TagReference) : undefined,
+    tag: isJsonObject(sent) ? { ...sent, name: tag } : undefined,
     annotations: isJsonObject(annotations) ? (annotations as Record<string, string>) : undefined,
     resourceVersion: resourceVersion === '' ? undefined : resourceVersion,
   };
@@ -89,8 +89,7 @@ function withIntent(stream: ImageStream | undefined, tag: TagReference): TagRefe
 
 function isSame(present: TagReference | undefined, next: TagReference): boolean {
   if (present === undefined || next.generation === 0) return false;
-  const plain = ({ generation: _, ...tag }: TagReference): JsonObject => tag as JsonObject;
-  return canonicalJson(plain(present)) === canonicalJson(plain(next));
+  return canonicalJson({ ...present, generation: null }) === canonicalJson({ ...next, generation: null });
 }
 
 function generationOf(present: TagReference | undefined): { generation?: number } {
@@ -98,9 +97,9 @@ function generationOf(present: TagReference | undefined): { generation?: number 
   return generation === undefined || generation === null ? {} : { generation };
 }
 
-function annotated(
-  { annotations: _, ...tag }: TagReference,
-  annotations: WrittenTag['annotations'],
-): TagReference {
-  return annotations === undefined || Object.keys(annotations).length === 0 ? tag : { ...tag, annotations };
+function annotated(tag: TagReference, annotations: WrittenTag['annotations']): TagReference {
+  const { annotations: _before, ...plain } = tag;
+  return annotations === undefined || Object.keys(annotations).length === 0
+    ? plain
+    : { ...plain, annotations };
 }

@@ -11,9 +11,24 @@ const names: RequestHeaderNames = {
 describe('a caller', () => {
   it('has all that the front proxy says, and a group with a comma is one', () => {
     const headers = [
-      ...['X-Remote-User', 'alice', 'x-remote-uid', 'u1', 'X-REMOTE-GROUP', 'a, b', 'x-remote-group', 'c'],
-      ...['X-Remote-Extra-Scopes', 'one', 'x-remote-extra-scopes', 'two', 'X-Remote-Extra-a%2fb', 'three'],
-      ...['Accept', 'x', 'X-Remote-Users', 'bob'],
+      'X-Remote-User',
+      'alice',
+      'x-remote-uid',
+      'u1',
+      'X-REMOTE-GROUP',
+      'a, b',
+      'x-remote-group',
+      'c',
+      'X-Remote-Extra-Scopes',
+      'one',
+      'x-remote-extra-scopes',
+      'two',
+      'X-Remote-Extra-a%2fb',
+      'three',
+      'Accept',
+      'x',
+      'X-Remote-Users',
+      'bob',
     ];
     expect(callerOf(headers, names)).toEqual({
       user: 'alice',

@@ -43,7 +43,7 @@ it.each([
 });
 
 it.each([
-  { method: 'GET', path: `${root}` },
+  { method: 'GET', path: root },
   { method: 'GET', path: `${root}/` },
   { method: 'GET', path: '/apis/apps/v1/deployments' },
   { method: 'GET', path: `${root}/namespaces/a/imagestreams//status` },

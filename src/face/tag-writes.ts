@@ -2,7 +2,7 @@
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { isJsonObject, textOf, valueAt } from '../api/json.ts';
-import { imageGroup, imageStreams, imageStreamTags } from '../api/resources.ts';
+import { imageGroup, imageStreams, imageStreamTags, storedVersion } from '../api/resources.ts';
 import { parseTagName, writtenImageStreamTagView } from '../domain/reference-views.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
 import { createdTag, type TagWrite, tagsWithout, updatedTag, writtenTagOf } from '../domain/tag-writes.ts';
@@ -196,11 +196,7 @@ export class TagWrites {
 }
 
 function newStream({ namespace, stream: name }: Target): ImageStream {
-  return {
-    apiVersion: `${imageGroup}/v1crd`,
-    kind: 'ImageStream',
-    metadata: { namespace, name },
-  } as ImageStream;
+  return { apiVersion: `${imageGroup}/${storedVersion}`, kind: 'ImageStream', metadata: { namespace, name } };
 }
 
 function targetOf({ info: { namespace = '' } }: Exchange, name: string): Target {

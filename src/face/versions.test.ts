@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, nat } from 'fast-check';
 import { expect, it } from 'vitest';
 import { ServedVersion, toServed, toStored } from './versions.ts';
 
@@ -37,9 +37,9 @@ it('renames the version of objects, lists and managed fields, and nothing within
 });
 
 it('does the same to what goes by, wherever it is cut', async () => {
-  const cuts = fc.array(fc.nat(stored.length), { maxLength: 8 });
-  await fc.assert(
-    fc.asyncProperty(cuts, async (places) => {
+  const cuts = array(nat(stored.length), { maxLength: 8 });
+  await assert(
+    asyncProperty(cuts, async (places) => {
       const at = [0, ...places.toSorted((a, b) => a - b), stored.length];
       const chunks = at.slice(1).map((end, i) => Buffer.from(stored.slice(at[i], end)));
       expect(await text(Readable.from(chunks).pipe(new ServedVersion()))).toBe(served);

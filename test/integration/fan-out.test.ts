@@ -101,12 +101,12 @@ it('no edit of a Deployment is lost while its tag moves, and none of the moves',
   await scenario.createDeployment('web', { web: ' ' }, triggers(trigger('web:latest', 'web')));
   await startTestOperator(kubeconfigPath);
   await scenario.containerHas('web', 'web', scenario.pinned(first.digest));
-  let isOver = false;
+  const over = new AbortController();
   let edits = 0;
   let conflicts = 0;
   // As kubectl edit and controllers do it: read, change, write back what was read.
   const editor = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const { metadata, ...read } = await view.kube.get(deployments, place);
       const annotations = { ...metadata.annotations, [`example.test/edit-${edits}`]: '' };
       const edited = { ...read, metadata: { ...metadata, annotations } };
@@ -125,7 +125,7 @@ it('no edit of a Deployment is lost while its tag moves, and none of the moves',
     await scenario.requestImport('web', String(round));
     await scenario.containerHas('web', 'web', scenario.pinned(newest.digest));
   }
-  isOver = true;
+  over.abort();
   await editor;
 
   const after = await view.kube.get(deployments, place);

@@ -189,9 +189,9 @@ describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
     expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
     await scenario.templateShows('web', 'web', scenario.pinned(first.digest));
     // As Argo CD and Flux do it, before, while and after a tag moves.
-    let moving = true;
+    const over = new AbortController();
     const loop = (async () => {
-      while (moving) expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
+      while (!over.signal.aborted) expect(await kubectl('apply')).toMatchObject({ exitCode: 0 });
     })();
     let newest = first;
     for (const content of ['second', 'third']) {
@@ -199,7 +199,7 @@ describe.each(ways)('a Deployment that is kept by $way', ({ flags }) => {
       await scenario.requestImport('web', content);
       await scenario.templateShows('web', 'web', scenario.pinned(newest.digest));
     }
-    moving = false;
+    over.abort();
     await loop;
     const rolled = await scenario.templateShows('web', 'web', scenario.pinned(newest.digest));
     for (let round = 0; round < 3; round++) {
@@ -256,9 +256,10 @@ it('leaves the image to the operator when what is applied from Git does not name
     '-f',
     '-',
   ];
-  let moving = true;
+  const over = new AbortController();
   const loop = (async () => {
-    while (moving) expect(await cluster.kubectl(apply, { input })).toMatchObject({ exitCode: 0 });
+    while (!over.signal.aborted)
+      expect(await cluster.kubectl(apply, { input })).toMatchObject({ exitCode: 0 });
   })();
   let newest = first;
   for (const content of ['second', 'third']) {
@@ -266,7 +267,7 @@ it('leaves the image to the operator when what is applied from Git does not name
     await scenario.requestImport('web', content);
     await scenario.containerHas('web', 'web', scenario.pinned(newest.digest));
   }
-  moving = false;
+  over.abort();
   await loop;
   const after = await scenario.containerHas('web', 'web', scenario.pinned(newest.digest));
   expect(after.spec.template.spec.containers[0]).toMatchObject({ args: ['from', 'Git'] });

@@ -1,4 +1,5 @@
 // What an API server and an aggregated one need to know each other: certificates, flags, and the APIService.
+// oxlint-disable-next-line import/no-unassigned-import -- what @peculiar/x509 needs to be there
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';

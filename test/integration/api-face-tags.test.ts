@@ -1,0 +1,233 @@
+// The API face: tags and images under the names that OpenShift gives them, and imports.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { eventually } from '../support/eventually.ts';
+import { FaceFixture, served } from '../support/face-fixture.ts';
+
+let face: FaceFixture;
+
+beforeAll(async () => {
+  face = await FaceFixture.start();
+}, 120_000);
+afterAll(() => face?.stop());
+
+describe('an ImageStreamTag', () => {
+  it('has the image of its tag, under a name with a colon', async () => {
+    const { body, status } = await face.get(face.path('imagestreamtags/web:latest'));
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      kind: 'ImageStreamTag',
+      apiVersion: 'image.openshift.io/v1',
+      metadata: { name: 'web:latest', namespace: face.scenario.namespace },
+      tag: { name: 'latest' },
+      image: {
+        metadata: { name: face.pushed.digest },
+        dockerImageReference: face.scenario.pinned(face.pushed.digest),
+        dockerImageMetadata: { kind: 'DockerImage' },
+      },
+    });
+  });
+
+  it('is in lists, of a namespace and of all', async () => {
+    const [head, row] = (await face.kubectl('get', 'istag')).trim().split('\n');
+    expect(head?.trim().split(/\s{2,}/)).toEqual(['NAME', 'IMAGE REFERENCE', 'UPDATED']);
+    expect(row).toContain(`web:latest`);
+    expect(row).toContain(face.scenario.pinned(face.pushed.digest));
+    expect(JSON.stringify(await face.get(`${served}/imagestreamtags`))).toContain('"web:latest"');
+  });
+
+  it.each([
+    { name: 'web:none', code: 404, message: 'imagestreamtags.image.openshift.io "web:none" not found' },
+    { name: 'none:latest', code: 404, message: 'imagestreams.image.openshift.io "none" not found' },
+    { name: 'web', code: 400, message: 'ImageStreamTags must be retrieved with <name>:<tag>' },
+    { name: 'a:b:c', code: 400, message: 'ImageStreamTags must be retrieved with <name>:<tag>' },
+  ])('$name is a $code', async ({ name, code, message }) => {
+    expect((await face.get(face.path(`imagestreamtags/${name}`))).body).toMatchObject({
+      kind: 'Status',
+      code,
+      message,
+    });
+  });
+});
+
+describe('a written ImageStreamTag', () => {
+  const kube = async (method: 'POST' | 'PUT' | 'DELETE', path: string, body?: object) => {
+    const { status, text } = await face.view.kube.request(method, face.path(path), body);
+    return { status, body: JSON.parse(text) as Record<string, unknown> };
+  };
+  const tagOf = (tag: string): object => ({
+    from: { kind: 'DockerImage', name: face.scenario.pullSpec(tag) },
+    importPolicy: { insecure: true },
+  });
+  const istag = (name: string, more: object = {}): object => ({
+    kind: 'ImageStreamTag',
+    apiVersion: 'image.openshift.io/v1',
+    metadata: { name },
+    tag: tagOf('latest'),
+    ...more,
+  });
+
+  it('makes its stream, is imported, is replaced, annotated and deleted', async () => {
+    const made = await kube('PUT', 'imagestreamtags/made:one', istag('made:one'));
+    expect(made).toMatchObject({
+      status: 201,
+      body: { kind: 'ImageStreamTag', metadata: { name: 'made:one' }, tag: { name: 'one', generation: 1 } },
+    });
+    await face.scenario.tagHas('made', 'one', face.pushed.digest);
+    const second = await face.scenario.push('other', 'second');
+    const replaced = await kube(
+      'PUT',
+      'imagestreamtags/made:one',
+      istag('made:one', { tag: tagOf('other') }),
+    );
+    expect(replaced.status).toBe(200);
+    await face.scenario.tagHas('made', 'one', second.digest);
+    await face.kubectl('annotate', 'istag', 'made:one', 'description=kept');
+    const { body } = await face.get(face.path('imagestreamtags/made:one'));
+    expect(body).toMatchObject({
+      metadata: { annotations: { description: 'kept' } },
+      image: { metadata: { name: second.digest } },
+    });
+    expect(await face.kubectl('delete', 'istag', 'made:one')).toContain(
+      'imagestreamtag.image.openshift.io "made:one" deleted',
+    );
+    await eventually(
+      async () => {
+        const { spec, status } = await face.scenario.stream('made');
+        return (spec?.tags ?? []).length === 0 && (status?.tags ?? []).length === 0;
+      },
+      { what: 'the tag to go with its history' },
+    );
+    expect((await kube('DELETE', 'imagestreamtags/made:one')).status).toBe(404);
+  });
+
+  it('is created once', async () => {
+    expect((await kube('POST', 'imagestreamtags', istag('posted:one'))).status).toBe(201);
+    expect(await kube('POST', 'imagestreamtags', istag('posted:one'))).toMatchObject({
+      status: 409,
+      body: {
+        reason: 'AlreadyExists',
+        message: 'imagestreamtag.image.openshift.io "posted:one" already exists',
+      },
+    });
+  });
+
+  it('of another version is a conflict', async () => {
+    const old = istag('web:latest', { metadata: { name: 'web:latest', resourceVersion: '1' } });
+    expect(await kube('PUT', 'imagestreamtags/web:latest', old)).toMatchObject({
+      status: 409,
+      body: { reason: 'Conflict' },
+    });
+  });
+
+  it('with dryRun=All changes nothing', async () => {
+    expect((await kube('PUT', 'imagestreamtags/dry:one?dryRun=All', istag('dry:one'))).status).toBe(201);
+    expect((await face.get(face.path('imagestreams/dry'))).status).toBe(404);
+  });
+
+  it.each([
+    { name: 'web', sent: () => istag('web'), code: 400, message: 'must be retrieved with <name>:<tag>' },
+    {
+      name: 'web:x',
+      sent: () => istag('web:x', { tag: { from: { kind: 'Thing', name: 'a' } } }),
+      code: 422,
+      message: 'spec.tags[1].from.kind',
+    },
+    { name: 'web:x', sent: () => istag('web:y'), code: 400, message: 'does not match the name on the URL' },
+    {
+      name: 'none:x',
+      sent: () => ({ metadata: {} }),
+      code: 400,
+      message: 'is not a spec tag in imagestream',
+    },
+  ])('is refused: $code $message', async ({ name, sent, code, message }) => {
+    const answer = await kube('PUT', `imagestreamtags/${name}`, sent());
+    expect(answer).toMatchObject({ status: code, body: { kind: 'Status', code } });
+    expect(answer.body['message']).toContain(message);
+  });
+});
+
+describe('an ImageStreamImport', () => {
+  const send = async (name: string, spec: object, metadata: object = {}) => {
+    const body = {
+      kind: 'ImageStreamImport',
+      apiVersion: 'image.openshift.io/v1',
+      metadata: { name, ...metadata },
+      spec,
+    };
+    const { status, text } = await face.view.kube.request('POST', face.path('imagestreamimports'), body);
+    return { status, body: JSON.parse(text) as Record<string, unknown> };
+  };
+  const imageOf = (tag: string, to: string): object => ({
+    from: { kind: 'DockerImage', name: face.scenario.pullSpec(tag) },
+    to: { name: to },
+    importPolicy: { insecure: true },
+  });
+
+  it('makes its stream, and answers when the images are there or not to be had', async () => {
+    const images = [imageOf('latest', 'good'), imageOf('nowhere', 'bad')];
+    const { status, body } = await send('imported', { import: true, images });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      kind: 'ImageStreamImport',
+      status: {
+        import: { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', metadata: { name: 'imported' } },
+        images: [
+          {
+            tag: 'good',
+            status: { status: 'Success' },
+            image: {
+              metadata: { name: face.pushed.digest },
+              dockerImageReference: face.scenario.pinned(face.pushed.digest),
+            },
+          },
+          { tag: 'bad', status: { status: 'Failure', reason: 'NotFound', code: 404 } },
+        ],
+      },
+    });
+    // Again, with nothing new.
+    expect(await send('imported', { import: true, images: images.slice(0, 1) })).toMatchObject({
+      status: 201,
+      body: { status: { images: [{ status: { status: 'Success' } }] } },
+    });
+  });
+
+  it('of a stream that has changed is a conflict', async () => {
+    const answer = await send(
+      'web',
+      { import: true, images: [imageOf('latest', 'latest')] },
+      { resourceVersion: '1' },
+    );
+    expect(answer).toMatchObject({ status: 409, body: { reason: 'Conflict' } });
+    expect(answer.body['message']).toContain('the image stream was updated from "1" to');
+  });
+
+  it.each([
+    {
+      spec: { import: true },
+      code: 422,
+      message: 'you must specify at least one image or a repository import',
+    },
+    { spec: { import: false, images: [] }, code: 501, message: 'not served yet' },
+  ])('is refused: $code $message', async ({ spec, code, message }) => {
+    const { status, body } = await send('refused', spec);
+    expect(status).toBe(code);
+    expect(body['message']).toContain(message);
+  });
+});
+
+it('an ImageStreamImage is found by the beginning of its digest', async () => {
+  const name = `web@${face.pushed.digest.slice(0, 20)}`;
+  const { body } = await face.get(face.path(`imagestreamimages/${name}`));
+  expect(body).toMatchObject({
+    kind: 'ImageStreamImage',
+    metadata: { name },
+    image: { metadata: { name: face.pushed.digest } },
+  });
+  expect((await face.get(face.path('imagestreamimages/web@sha256:00'))).body).toMatchObject({
+    code: 404,
+    message: 'imagestreamimage.image.openshift.io "web@sha256:00" not found',
+  });
+  const { body: image } = await face.get(`${served}/images/${face.pushed.digest}`);
+  expect(image).toMatchObject({ kind: 'Image', metadata: { name: face.pushed.digest } });
+});

@@ -1,0 +1,136 @@
+// The API face behind a real aggregation layer, with an operator that runs and a stream that has an image.
+import { pino } from 'pino';
+import { expect, inject } from 'vitest';
+
+import { type Face, startFace } from '../../src/face/face.ts';
+import { Aggregation } from './aggregation.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+import { eventually } from './eventually.ts';
+import { SharedCluster } from './fixture.ts';
+import type { BuiltImage } from './images.ts';
+import { OperatorProcess } from './operator-process.ts';
+import { crds } from './own-cluster.ts';
+import { Scenario } from './scenario.ts';
+import { createTemporaryFolder } from './temporary-folder.ts';
+import { readTlsIdentity } from './tls-files.ts';
+
+/** The path of what the face serves. */
+export const served = '/apis/image.openshift.io/v1';
+
+/** A document and the status that it came with. */
+export interface FaceAnswer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** What tests of the face work with. */
+export class FaceFixture {
+  readonly aggregation: Aggregation;
+  readonly cluster: Cluster;
+  readonly view: SharedCluster;
+  readonly face: Face;
+  readonly scenario: Scenario;
+  /** The image of `web:latest`. */
+  readonly pushed: BuiltImage;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(
+    parts: Pick<FaceFixture, 'aggregation' | 'cluster' | 'view' | 'face' | 'scenario' | 'pushed'>,
+    stack: AsyncDisposableStack,
+  ) {
+    this.aggregation = parts.aggregation;
+    this.cluster = parts.cluster;
+    this.view = parts.view;
+    this.face = parts.face;
+    this.scenario = parts.scenario;
+    this.pushed = parts.pushed;
+    this.#stack = stack;
+  }
+
+  static async start(): Promise<FaceFixture> {
+    const stack = new AsyncDisposableStack();
+    const folder = await createTemporaryFolder();
+    stack.defer(() => folder.remove());
+    const aggregation = await Aggregation.create(folder.path);
+    const users = [{ name: 'alice', groups: ['team-a'] }];
+    const { assets } = inject('cluster');
+    const cluster = await startCluster({ assets, crds, users, apiServerArgs: aggregation.flags });
+    stack.defer(() => cluster.stop());
+    const view = new SharedCluster(cluster.facts);
+    stack.defer(() => view.close());
+    const operator = await OperatorProcess.start({ kubeconfigPath: cluster.kubeconfigPath });
+    stack.defer(async () => {
+      await operator.stop();
+    });
+    const face = await startTestFace(cluster, aggregation);
+    stack.defer(() => face.stop());
+    const scenario = await Scenario.start(view);
+    stack.use(scenario);
+    const pushed = await scenario.push('latest', 'first');
+    await scenario.createStream('web', ['latest']);
+    await scenario.tagHas('web', 'latest', pushed.digest);
+    await scenario.tagObjectIs('web.latest', ({ image }) => image?.dockerImageMetadata !== undefined);
+    const fixture = new FaceFixture({ aggregation, cluster, view, face, scenario, pushed }, stack);
+    await fixture.takeOver();
+    return fixture;
+  }
+
+  /** Gives `v1` to the face and waits until it has it. */
+  async takeOver(): Promise<void> {
+    await this.aggregation.register(this.view.kube, this.face.port);
+    await eventually(async () => (await this.get(this.path('imagestreamtags/web:latest'))).status === 200, {
+      what: 'the face to have v1',
+    });
+  }
+
+  /** The path of something in the scenario's namespace. */
+  path(rest: string): string {
+    return `${served}/namespaces/${this.scenario.namespace}/${rest}`;
+  }
+
+  get(path: string): Promise<FaceAnswer> {
+    return this.send('GET', path);
+  }
+
+  /** As the admin. */
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    document?: object,
+  ): Promise<FaceAnswer> {
+    const { status, text } = await this.view.kube.request(method, path, document);
+    return { status, body: JSON.parse(text) as Record<string, unknown> };
+  }
+
+  /** Runs kubectl in the scenario's namespace, and returns what it printed. */
+  async kubectl(...args: readonly string[]): Promise<string> {
+    const { stdout, stderr, exitCode } = await this.cluster.kubectl([
+      ...args,
+      `--namespace=${this.scenario.namespace}`,
+    ]);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    return stdout;
+  }
+
+  async stop(): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+async function startTestFace({ kubeconfigPath }: Cluster, aggregation: Aggregation): Promise<Face> {
+  const { cert, key } = await readTlsIdentity({
+    ca: '',
+    certificatePath: aggregation.servingCertificatePath,
+    certificateKeyPath: aggregation.servingKeyPath,
+  });
+  return startFace({
+    kubeconfig: kubeconfigPath,
+    host: 'localhost',
+    port: 0,
+    certificate: cert,
+    key,
+    localRegistry: undefined,
+    log: pino({ enabled: false }),
+    userAgent: 'test-face',
+  });
+}
