@@ -4,12 +4,19 @@ import type { ImageStream } from '../api/generated/image-stream.ts';
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { imageStreams, images, type KubeObject } from '../api/resources.ts';
 import { imageObjectName } from '../domain/image-object.ts';
-import { imageStreamImageTable, imageStreamTagTable, imageTable } from '../domain/reference-tables.ts';
+import {
+  imageStreamImageTable,
+  imageStreamTagTable,
+  imageTable,
+  imageTagTable,
+} from '../domain/reference-tables.ts';
 import {
   findImages,
   imageStreamImageView,
   imageStreamTagList,
   imageStreamTagView,
+  imageTagList,
+  imageTagView,
   imageView,
   parseImageName,
   parseTagName,
@@ -35,6 +42,13 @@ const pageSize = 500;
 const maxIndexes = 200;
 const parallelReads = 8;
 
+/** A kind of which every stream has some. */
+interface ListedKind {
+  readonly kind: string;
+  readonly table: TableShape;
+  readonly of: (stream: ImageStream) => readonly KubeObject[];
+}
+
 /** Answers reads. */
 export class DerivedViews {
   readonly #options: DerivedViewsOptions;
@@ -46,7 +60,10 @@ export class DerivedViews {
   /** `imagestreamtags`: one by `stream:tag`, or all of a namespace or of all. */
   async tags(exchange: Exchange): Promise<void> {
     const { namespace, name } = exchange.info;
-    if (name === undefined) return this.#listTags(exchange);
+    if (name === undefined) {
+      const of = (stream: ImageStream): readonly KubeObject[] => imageStreamTagList(stream, this.#options);
+      return this.#list(exchange, { kind: 'ImageStreamTagList', table: imageStreamTagTable, of });
+    }
     const parsed = parseTagName(name);
     if ('message' in parsed) throw badRequest(parsed.message);
     const stream = await this.#stream(namespace ?? '', parsed.stream, exchange.signal);
@@ -55,6 +72,21 @@ export class DerivedViews {
     const found = imageStreamTagView(stream, parsed.tag, image, this.#options);
     if ('missing' in found) throw notFound(found.missing, found.name);
     return this.#answer(exchange, imageStreamTagTable, found.view);
+  }
+
+  /** `imagetags`: all that spec and status say of a tag, also of one without an image. */
+  async fullTags(exchange: Exchange): Promise<void> {
+    const { namespace, name } = exchange.info;
+    if (name === undefined)
+      return this.#list(exchange, { kind: 'ImageTagList', table: imageTagTable, of: imageTagList });
+    const parsed = parseTagName(name, 'ImageTags');
+    if ('message' in parsed) throw badRequest(parsed.message);
+    const stream = await this.#stream(namespace ?? '', parsed.stream, exchange.signal);
+    const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
+    const image = await this.image(items[0]?.image, exchange.signal);
+    const found = imageTagView(stream, parsed.tag, image, this.#options);
+    if ('missing' in found) throw notFound(found.missing, found.name);
+    return this.#answer(exchange, imageTagTable, toServed(found.view));
   }
 
   /** `imagestreamimages`: one by `stream@id`. */
@@ -96,7 +128,7 @@ export class DerivedViews {
     });
   }
 
-  async #listTags(exchange: Exchange): Promise<void> {
+  async #list(exchange: Exchange, { kind, table, of }: ListedKind): Promise<void> {
     const { info, url, signal } = exchange;
     const labelSelector = url.searchParams.get('labelSelector') ?? undefined;
     const wanted = nameSelectorOf(url);
@@ -111,17 +143,12 @@ export class DerivedViews {
         ...(info.namespace && { namespace: info.namespace }),
       };
       const page = await this.#options.client.listPage(imageStreams, options, signal);
-      for (const stream of page.items) items.push(...imageStreamTagList(stream, this.#options));
+      for (const stream of page.items) items.push(...of(stream));
       ({ resourceVersion, continue: next } = page.metadata);
     } while (next);
     const shown = wanted === undefined ? items : items.filter(({ metadata }) => metadata.name === wanted);
-    const list = {
-      kind: 'ImageStreamTagList',
-      apiVersion: served,
-      metadata: { resourceVersion },
-      items: shown,
-    };
-    return this.#answer(exchange, imageStreamTagTable, list);
+    const list = { kind, apiVersion: served, metadata: { resourceVersion }, items: shown };
+    return this.#answer(exchange, table, toServed(list));
   }
 
   /** The digest that an id means in a stream; a second look goes into indexes. */

@@ -39,6 +39,14 @@ export const servedResources: readonly ServedResource[] = [
     shortNames: ['istag'],
   },
   {
+    name: 'imagetags',
+    singular: 'imagetag',
+    kind: 'ImageTag',
+    namespaced: true,
+    verbs: ['get', 'list'],
+    shortNames: ['itag'],
+  },
+  {
     name: 'imagestreamimages',
     singular: 'imagestreamimage',
     kind: 'ImageStreamImage',

@@ -59,6 +59,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
     ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
+    ['imagetags', (exchange) => views.fullTags(exchange)],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => views.images(exchange)],

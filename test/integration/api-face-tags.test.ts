@@ -50,6 +50,26 @@ describe('an ImageStreamTag', () => {
   });
 });
 
+it('an ImageTag has all that there is to say of a tag, also without an image', async () => {
+  await face.scenario.createTags('waiting', [
+    { name: 'latest', from: { kind: 'ImageStreamTag', name: 'nowhere:latest' } },
+  ]);
+  const { body } = await face.get(face.path('imagetags/web:latest'));
+  expect(body).toMatchObject({
+    kind: 'ImageTag',
+    metadata: { name: 'web:latest' },
+    spec: { name: 'latest' },
+    status: { tag: 'latest', items: [{ image: face.pushed.digest }] },
+    image: { metadata: { name: face.pushed.digest } },
+  });
+  expect((await face.get(face.path('imagetags/waiting:latest'))).body).toMatchObject({ image: null });
+  const [head] = (await face.kubectl('get', 'itag')).split('\n');
+  expect(head?.trim().split(/\s+/)).toEqual(['NAME', 'SPEC', 'STATUS', 'HISTORY', 'UPDATED']);
+  expect((await face.get(face.path('imagetags/web:none'))).body).toMatchObject({
+    message: 'imagetags.image.openshift.io "web:none" not found',
+  });
+});
+
 describe('a written ImageStreamTag', () => {
   const kube = async (method: 'POST' | 'PUT' | 'DELETE', path: string, body?: object) => {
     const { status, text } = await face.view.kube.request(method, face.path(path), body);

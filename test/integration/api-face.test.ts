@@ -34,8 +34,9 @@ describe('discovery', () => {
       ['imagestreamimports', 'image.openshift.io/v1'],
       ['imagestreams', 'is'],
       ['imagestreamtags', 'istag'],
+      ['imagetags', 'itag'],
     ]);
-    expect(rows.at(-1)?.join(' ')).not.toContain('watch');
+    expect(rows.at(-2)?.join(' ')).not.toContain('watch');
   });
 });
 

@@ -193,7 +193,8 @@ describe('a failed import', () => {
       behave: () =>
         scenario.proxy.behave(() => ({ kind: 'answer', status: 503, body: '<h1>Maintenance</h1>' })),
       reason: 'InternalError',
-      message: /^Internal error occurred: \S+: the registry answered 503; it is tried again; look at the registry if it stays$/,
+      message:
+        /^Internal error occurred: \S+: the registry answered 503; it is tried again; look at the registry if it stays$/,
     },
     {
       name: 'of a missing tag',
