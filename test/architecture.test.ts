@@ -40,6 +40,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
     areas: ['api', 'domain', 'kube', 'runtime/bounded-body.ts', 'runtime/bounded-map.ts', 'runtime/clock.ts'],
     packages: [
       'js-yaml',
+      'node:crypto',
       'node:https',
       'node:stream',
       'node:stream/promises',

@@ -142,13 +142,19 @@ export interface ResourcePlace {
   readonly subresource?: 'status';
 }
 
-/** Path of a collection or object, percent-encoded. */
+/** Dots alone, or what a server would decode to several segments. */
+const otherPath = /^\.{1,2}$|[/%]/;
+
+/** Path of a collection or object, percent-encoded. Throws for a name that would be another path. */
 export function resourcePath(resource: Resource<KubeObject>, place: ResourcePlace): string {
   const root = resource.group === '' ? '/api' : `/apis/${resource.group}`;
   const namespace =
     resource.namespaced && place.namespace !== undefined
       ? `/namespaces/${encodeURIComponent(place.namespace)}`
       : '';
+  for (const part of [place.namespace, place.name])
+    if (part !== undefined && (otherPath.test(part) || (part === '' && part === place.name)))
+      throw new Error(`${JSON.stringify(part)} is no name of an object`);
   const name = place.name === undefined ? '' : `/${encodeURIComponent(place.name)}`;
   const subresource = place.subresource === undefined ? '' : `/${place.subresource}`;
   return `${root}/${resource.version}${namespace}/${resource.plural}${name}${subresource}`;

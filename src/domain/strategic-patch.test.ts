@@ -91,3 +91,8 @@ it('leaves the object as it is', () => {
   strategicallyPatched(stream, { spec: { tags: [{ name: '1', reference: true }] } });
   expect(stream).toEqual(before);
 });
+
+it('refuses more tags than a stream can have', () => {
+  const tags = Array.from({ length: 200_000 }, (_, i) => ({ name: String(i) }));
+  expect(() => strategicallyPatched(stream, { spec: { tags } })).toThrow('spec.tags: more than 2000 entries');
+});

@@ -13,6 +13,9 @@ const mergeKeys: Readonly<Record<string, string>> = {
 /** Lists of texts that are sets. */
 const sets: readonly string[] = ['metadata.finalizers'];
 
+/** A stream has a thousand tags at most. */
+const maxEntries = 2_000;
+
 const deletePrefix = '$deleteFromPrimitiveList/';
 const orderPrefix = '$setElementOrder/';
 
@@ -51,23 +54,21 @@ function patchedList(
   patches: readonly unknown[],
   { key, path }: { readonly key: string; readonly path: string },
 ): readonly unknown[] {
+  if (patches.length > maxEntries) throw new Error(`${path}: more than ${maxEntries} entries`);
   if (patches.some((patch) => isJsonObject(patch) && patch['$patch'] === 'replace'))
     return patches.filter((patch) => isJsonObject(patch) && patch['$patch'] === undefined);
-  const entries = [...before];
+  const entries = new Map(before.map((entry) => [isJsonObject(entry) ? entry[key] : entry, entry]));
   for (const patch of patches) {
     const name = isJsonObject(patch) ? patch[key] : undefined;
     if (!isJsonObject(patch) || name === undefined)
       throw new Error(
         `map: ${JSON.stringify(patch).slice(0, 128)} does not contain declared merge key: ${key}`,
       );
-    const index = entries.findIndex((entry) => isJsonObject(entry) && entry[key] === name);
-    const present = entries[index];
-    if (patch['$patch'] === 'delete') {
-      if (index >= 0) entries.splice(index, 1);
-    } else if (isJsonObject(present)) entries[index] = patchedObject(present, patch, `${path}[]`);
-    else entries.push(patchedObject({}, patch, `${path}[]`));
+    const present = entries.get(name);
+    if (patch['$patch'] === 'delete') entries.delete(name);
+    else entries.set(name, patchedObject(isJsonObject(present) ? present : {}, patch, `${path}[]`));
   }
-  return entries;
+  return [...entries.values()];
 }
 
 function removeTexts(result: Record<string, unknown>, member: string, value: unknown): void {
@@ -86,11 +87,12 @@ function sortList(
   const list = result[member];
   const key = mergeKeys[path === '' ? member : `${path}.${member}`];
   if (!Array.isArray(list) || !Array.isArray(order) || key === undefined) return;
-  const names = order.map((entry: unknown) => (isJsonObject(entry) ? entry[key] : entry));
-  const rank = (entry: unknown): number => {
-    const at = names.indexOf(isJsonObject(entry) ? entry[key] : entry);
-    return at < 0 ? names.length : at;
-  };
+  const ranks = new Map(
+    order
+      .slice(0, maxEntries)
+      .map((entry: unknown, rank) => [isJsonObject(entry) ? entry[key] : entry, rank]),
+  );
+  const rank = (entry: unknown): number => ranks.get(isJsonObject(entry) ? entry[key] : entry) ?? ranks.size;
   result[member] = list.toSorted((a, b) => rank(a) - rank(b));
 }
 

@@ -42,6 +42,12 @@ describe('what is asked for', () => {
       field: 'spec.images[0].from.name',
       message: 'lowercase',
     },
+    { images: [image(), image()], field: 'spec.images[1].to.name', message: 'Duplicate value: "1"' },
+    {
+      images: Array.from({ length: 101 }, () => image()),
+      field: 'spec.images',
+      message: 'must have at most 100 items',
+    },
     {
       images: [image({ to: { name: '' } })],
       field: 'spec.images[0].to.name',
@@ -81,6 +87,12 @@ it('replaces the source and the import policy of a tag, and nothing else of it',
   expect(tagsToImport(undefined, wanted)).toMatchObject([
     { name: '1', referencePolicy: { type: 'Source' }, generation: 1 },
   ]);
+});
+
+it('counts beyond what a stream has brought along', () => {
+  const { wanted } = wantedImports({ images: [image({ to: { name: 'new' } })] });
+  const stream = streamOf([{ ...dockerTag('1', 'quay.io/a/b:1'), generation: 57 }], [], { generation: 1 });
+  expect(tagsToImport(stream, wanted)).toMatchObject([{ generation: 57 }, { name: 'new', generation: 58 }]);
 });
 
 describe('what came of it', () => {

@@ -14,6 +14,9 @@ export interface WantedImport {
   readonly referencePolicy: JsonObject | undefined;
 }
 
+/** Images of one request. */
+const maxImages = 100;
+
 /** What is wrong with a request, with the field that it is about. */
 export interface ImportFault {
   readonly field: string;
@@ -36,12 +39,21 @@ export function wantedImports(spec: unknown): {
         },
       ],
     };
+  if (images.length > maxImages)
+    return {
+      wanted: [],
+      faults: [
+        { field: 'spec.images', message: `Too many: ${images.length}: must have at most ${maxImages} items` },
+      ],
+    };
   const wanted: WantedImport[] = [];
   const faults: ImportFault[] = [];
   for (const [i, image] of images.entries()) {
     const field = `spec.images[${i}]`;
     const read = wantedImport(image, field);
     if ('message' in read) faults.push(read);
+    else if (wanted.some(({ tag }) => tag === read.tag))
+      faults.push({ field: `${field}.to.name`, message: `Duplicate value: ${JSON.stringify(read.tag)}` });
     else wanted.push(read);
   }
   return { wanted, faults };
@@ -97,9 +109,17 @@ export function tagsToImport(
   return [...tags.values()];
 }
 
-/** The number by which the answer to an import is known: the generation that the stream is about to have. */
+/**
+ * The number by which the answer to an import is known: the generation that the stream is about to have, or one above those that
+ * its tags have brought along from another cluster.
+ */
 export function importGeneration(stream: ImageStream | undefined): number {
-  return (stream?.metadata.generation ?? 0) + 1;
+  const known = [
+    stream?.metadata.generation,
+    ...(stream?.spec?.tags ?? []).map(({ generation }) => generation),
+    ...(stream?.status?.tags ?? []).map(({ lastImport }) => lastImport?.generation),
+  ];
+  return Math.max(0, ...known.map((generation) => generation ?? 0)) + 1;
 }
 
 /** What came of one image. */

@@ -12,6 +12,8 @@ const stream = streamOf(
   { generation: 7 },
 );
 
+const place = { namespace: 'apps', name: 'web' };
+
 function written(tag: unknown, annotations?: unknown) {
   const read = writtenTagOf({ metadata: { annotations }, tag }, '1');
   if (read === undefined) throw new Error('It was no object.');
@@ -70,25 +72,32 @@ describe('a tag that is created', () => {
 
 describe('a tag that is updated', () => {
   it('is replaced as a whole, with its annotations', () => {
-    expect(updatedTag(stream, '1', written({ from, reference: true }))).toEqual({
+    expect(updatedTag(stream, '1', written({ from, reference: true }), place)).toEqual({
       kind: 'write',
       isNew: false,
       tags: [{ name: '1', from, reference: true, generation: 8 }, stream.spec?.tags?.[1]],
     });
   });
 
-  it('keeps its count when nothing of it changes, unless an import is asked for', () => {
+  it('keeps its count when nothing changes of where it comes from, unless an import is asked for', () => {
+    const quiet = {
+      from: { kind: 'DockerImage', name: 'r.example/app:1' },
+      importPolicy: { scheduled: true },
+    };
+    expect(updatedTag(stream, '1', written(quiet, { c: 'd' }), place)).toMatchObject({
+      tags: [{ ...quiet, generation: 3 }, {}],
+    });
     const same = { from: { kind: 'DockerImage', name: 'r.example/app:1' } };
-    expect(updatedTag(stream, '1', written(same, { a: 'b' }))).toMatchObject({
+    expect(updatedTag(stream, '1', written(same, { a: 'b' }), place)).toMatchObject({
       tags: [{ generation: 3 }, {}],
     });
-    expect(updatedTag(stream, '1', written({ ...same, generation: 0 }, { a: 'b' }))).toMatchObject({
+    expect(updatedTag(stream, '1', written({ ...same, generation: 0 }, { a: 'b' }), place)).toMatchObject({
       tags: [{ generation: 8 }, {}],
     });
   });
 
   it('is made when it is not there, with its stream', () => {
-    expect(updatedTag(undefined, '1', written({ from }))).toEqual({
+    expect(updatedTag(undefined, '1', written({ from }), place)).toEqual({
       kind: 'write',
       isNew: true,
       tags: [{ name: '1', from, generation: 1 }],
@@ -96,14 +105,14 @@ describe('a tag that is updated', () => {
   });
 
   it('gets other annotations when no tag was sent', () => {
-    expect(updatedTag(stream, '1', written(undefined, { c: 'd' }))).toMatchObject({
+    expect(updatedTag(stream, '1', written(undefined, { c: 'd' }), place)).toMatchObject({
       tags: [{ name: '1', annotations: { c: 'd' }, generation: 3 }, {}],
     });
   });
 
   it('must be in the spec then', () => {
     const read = written(undefined);
-    expect(updatedTag(stream, 'none', read)).toEqual({
+    expect(updatedTag(stream, 'none', read, place)).toEqual({
       kind: 'refused',
       message: 'imagestreamtag none is not a spec tag in imagestream apps/web, cannot be updated',
     });

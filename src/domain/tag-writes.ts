@@ -1,6 +1,7 @@
 /** What a write of an ImageStreamTag `stream:tag` makes of the stream's spec (semantics 4.1). Pure. */
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
+import { importGeneration } from './stream-import.ts';
 
 /** An ImageStreamTag as a client sent it. */
 export interface WrittenTag {
@@ -15,6 +16,12 @@ export type TagWrite =
   | { readonly kind: 'write'; readonly tags: readonly TagReference[]; readonly isNew: boolean }
   | { readonly kind: 'exists' }
   | { readonly kind: 'refused'; readonly message: string };
+
+/** Where the stream is, or will be. */
+export interface StreamPlace {
+  readonly namespace?: string;
+  readonly name: string;
+}
 
 /** Reads what was sent; undefined for what is no object. A tag gets the name that the object's name says. */
 export function writtenTagOf(body: unknown, tag: string): WrittenTag | undefined {
@@ -52,11 +59,12 @@ export function updatedTag(
   stream: ImageStream | undefined,
   name: string,
   { tag, annotations }: WrittenTag,
+  place: StreamPlace,
 ): TagWrite {
   const tags = stream?.spec?.tags ?? [];
   const present = tags.find((other) => other.name === name);
   if (tag === undefined && present === undefined) {
-    const { namespace = '', name: streamName = '' } = stream?.metadata ?? {};
+    const { namespace, name: streamName } = stream?.metadata ?? place;
     const message = `imagestreamtag ${name} is not a spec tag in imagestream ${namespace}/${streamName}, cannot be updated`;
     return { kind: 'refused', message };
   }
@@ -80,16 +88,21 @@ export function tagsWithout(stream: ImageStream, name: string): readonly TagRefe
 }
 
 /**
- * The reference counts every change of a tag by the generation that the stream is about to have; a client that sends 0 asks for
- * an import of what is there.
+ * The reference counts a change of where a tag comes from by the generation that the stream is about to have (semantics 1.6); a
+ * client that sends 0 asks for an import of what is there.
  */
 function withIntent(stream: ImageStream | undefined, tag: TagReference): TagReference {
-  return { ...tag, generation: (stream?.metadata.generation ?? 0) + 1 };
+  return { ...tag, generation: importGeneration(stream) };
+}
+
+/** What makes a tag another one: an annotation or a schedule does not. */
+function intentOf({ from, reference, importPolicy }: TagReference): object {
+  return { from, reference: reference ?? false, importMode: importPolicy?.importMode ?? null };
 }
 
 function isSame(present: TagReference | undefined, next: TagReference): boolean {
   if (present === undefined || next.generation === 0) return false;
-  return canonicalJson({ ...present, generation: null }) === canonicalJson({ ...next, generation: null });
+  return canonicalJson(intentOf(present)) === canonicalJson(intentOf(next));
 }
 
 function generationOf(present: TagReference | undefined): { generation?: number } {

@@ -1,4 +1,5 @@
 /** Who may do what: asked of the API server by SubjectAccessReview, and remembered for a few seconds. */
+import { createHash } from 'node:crypto';
 import { imageGroup, type KubeObject, subjectAccessReviews } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
@@ -10,6 +11,7 @@ import { StatusError } from './status.ts';
 /** A right that was given or taken is seen after this time at the latest. */
 const rememberMs = 5_000;
 const maxRemembered = 10_000;
+const reviewMs = 10_000;
 
 interface Answer {
   readonly allowed: boolean;
@@ -30,8 +32,8 @@ export class Access {
   }
 
   /** Resolves when the caller may; throws a 403 in the words of the API server when not. */
-  async check(caller: Caller, info: RequestInfo, signal: AbortSignal): Promise<void> {
-    const { allowed, reason } = await this.#ask(caller, info, signal);
+  async check(caller: Caller, info: RequestInfo): Promise<void> {
+    const { allowed, reason } = await this.#ask(caller, info);
     if (allowed) return;
     const { verb, namespace, resource, name, subresource } = info;
     const full = subresource === undefined ? resource : `${resource}/${subresource}`;
@@ -52,11 +54,15 @@ export class Access {
     );
   }
 
-  #ask(caller: Caller, info: RequestInfo, signal: AbortSignal): Promise<Answer> {
-    const key = JSON.stringify([caller, info]);
+  #ask(caller: Caller, info: RequestInfo): Promise<Answer> {
+    // Of any length, and made by strangers.
+    const key = createHash('sha256')
+      .update(JSON.stringify([caller, info]))
+      .digest('base64');
     const known = this.#answers.get(key);
     if (known !== undefined && this.#clock.now() - known.at < rememberMs) return known.answer;
-    const answer = this.#review(caller, info, signal);
+    // Others may wait for it too, when this client is gone.
+    const answer = this.#review(caller, info, AbortSignal.timeout(reviewMs));
     // A question that could not be asked says nothing; the next one asks again.
     answer.catch(() => this.#answers.delete(key));
     this.#answers.set(key, { at: this.#clock.now(), answer });

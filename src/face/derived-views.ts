@@ -2,8 +2,9 @@
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
-import { imageStreams, images, type KubeObject } from '../api/resources.ts';
+import { imageStreams, images, type KubeObject, type Resource } from '../api/resources.ts';
 import { imageObjectName } from '../domain/image-object.ts';
+import { digestProblem } from '../domain/image-reference.ts';
 import {
   imageStreamImageTable,
   imageStreamTagTable,
@@ -21,8 +22,10 @@ import {
   parseImageName,
   parseTagName,
 } from '../domain/reference-views.ts';
-import type { KubeClient } from '../kube/client.ts';
+import { isStreamName } from '../domain/stream-name.ts';
+import type { KubeClient, ListOptions, ListPage } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
@@ -38,6 +41,10 @@ export interface DerivedViewsOptions {
 }
 
 const pageSize = 500;
+/** Of objects of the largest size that etcd takes. */
+const smallPageSize = 40;
+/** What a digest, or its hexadecimal digits, may begin with. */
+const digestStart = /^(?:[a-z0-9]+(?:[+._-][a-z0-9]+)*:?)?[a-f0-9]*$/;
 /** Indexes of a history that are read to find an image within one. */
 const maxIndexes = 200;
 const parallelReads = 8;
@@ -110,27 +117,51 @@ export class DerivedViews {
       if (image === undefined) throw notFound('images', info.name);
       return this.#answer(exchange, imageTable, toServed(imageView(image)));
     }
-    const limit = Number(url.searchParams.get('limit') ?? pageSize);
-    const next = url.searchParams.get('continue') ?? undefined;
-    const labelSelector = url.searchParams.get('labelSelector') ?? undefined;
-    const options = {
-      limit: limit > 0 ? limit : pageSize,
-      continue: next,
-      ...(labelSelector && { labelSelector }),
-    };
-    const page = await this.#options.client.listPage(images, options, signal);
-    const items = page.items.map((image) => toServed(imageView(image)));
-    return this.#answer(exchange, imageTable, {
-      kind: 'ImageList',
-      apiVersion: served,
-      metadata: page.metadata,
-      items,
-    });
+    const wanted = nameSelectorOf(url);
+    if (wanted !== undefined) {
+      const image = await this.image(wanted, signal);
+      const items = image === undefined ? [] : [toServed(imageView(image))];
+      return this.#answer(exchange, imageTable, {
+        kind: 'ImageList',
+        apiVersion: served,
+        metadata: {},
+        items,
+      });
+    }
+    const items: unknown[] = [];
+    const limit = limitOf(url);
+    let next = url.searchParams.get('continue') ?? undefined;
+    let metadata: object = {};
+    do {
+      const page = await this.#page(
+        images,
+        { limit: limit ?? pageSize, continue: next, ...labelsOf(url) },
+        signal,
+      );
+      items.push(...page.items.map((image) => toServed(imageView(image))));
+      ({ metadata } = page);
+      // Who sets no limit wants all of them at once.
+      next = limit === undefined ? page.metadata.continue : undefined;
+    } while (next);
+    return this.#answer(exchange, imageTable, { kind: 'ImageList', apiVersion: served, metadata, items });
+  }
+
+  /** Objects may be large: a page that is too long is asked for in a smaller one. */
+  async #page<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions,
+    signal: AbortSignal,
+  ): Promise<ListPage<T>> {
+    try {
+      return await this.#options.client.listPage(resource, options, signal);
+    } catch (error) {
+      if (!(error instanceof BodyTooLargeError) || options.limit <= smallPageSize) throw error;
+      return this.#options.client.listPage(resource, { ...options, limit: smallPageSize }, signal);
+    }
   }
 
   async #list(exchange: Exchange, { kind, table, of }: ListedKind): Promise<void> {
     const { info, url, signal } = exchange;
-    const labelSelector = url.searchParams.get('labelSelector') ?? undefined;
     const wanted = nameSelectorOf(url);
     const items: KubeObject[] = [];
     let next: string | undefined;
@@ -139,10 +170,10 @@ export class DerivedViews {
       const options = {
         limit: pageSize,
         continue: next,
-        ...(labelSelector && { labelSelector }),
+        ...labelsOf(url),
         ...(info.namespace && { namespace: info.namespace }),
       };
-      const page = await this.#options.client.listPage(imageStreams, options, signal);
+      const page = await this.#page(imageStreams, options, signal);
       for (const stream of page.items) items.push(...of(stream));
       ({ resourceVersion, continue: next } = page.metadata);
     } while (next);
@@ -153,6 +184,7 @@ export class DerivedViews {
 
   /** The digest that an id means in a stream; a second look goes into indexes. */
   async #find(stream: ImageStream, id: string, signal: AbortSignal): Promise<string | undefined> {
+    if (!digestStart.test(id)) return undefined;
     const [direct] = findImages(stream, id, () => []);
     if (direct !== undefined) return direct;
     const digests = [
@@ -174,6 +206,7 @@ export class DerivedViews {
   }
 
   async #stream(namespace: string, name: string, signal: AbortSignal): Promise<ImageStream> {
+    if (!isStreamName(name)) throw notFound('imagestreams', name);
     try {
       return await this.#options.client.get(imageStreams, { namespace, name }, signal);
     } catch (error) {
@@ -184,7 +217,8 @@ export class DerivedViews {
 
   /** The stored Image of a digest; undefined when there is none. */
   async image(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
-    if (digest === undefined || digest === '') return undefined;
+    // It comes from a URL, or from a status that others may have written.
+    if (digest === undefined || digestProblem(digest) !== undefined) return undefined;
     try {
       return await this.#options.client.get(images, { name: imageObjectName(digest) }, signal);
     } catch (error) {
@@ -212,6 +246,16 @@ function metadataOf(document: unknown): JsonObject {
     metadata: valueAt(item, ['metadata']),
   }));
   return { kind: 'PartialObjectMetadataList', apiVersion, metadata, items: each };
+}
+
+function limitOf(url: URL): number | undefined {
+  const limit = Number(url.searchParams.get('limit') ?? 0);
+  return Number.isInteger(limit) && limit > 0 ? Math.min(limit, pageSize) : undefined;
+}
+
+function labelsOf(url: URL): { labelSelector?: string } {
+  const labelSelector = url.searchParams.get('labelSelector');
+  return labelSelector === null || labelSelector === '' ? {} : { labelSelector };
 }
 
 /** The name that a field selector asks for. Throws 400 for any other. */

@@ -1,9 +1,10 @@
 /** One request and its answer, as the handlers see them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { arrayOf } from '../api/json.ts';
 import type { Caller } from './identity.ts';
 import type { Form } from './negotiation.ts';
 import type { RequestInfo } from './request-info.ts';
-import { tooLarge } from './status.ts';
+import { StatusError, tooLarge } from './status.ts';
 
 /** What a handler works with. */
 export interface Exchange {
@@ -26,6 +27,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
+    // The rest stays unread, so the connection cannot be used again.
     if (length > maxBodyBytes) throw tooLarge(maxBodyBytes);
     chunks.push(chunk);
   }
@@ -34,8 +36,26 @@ export async function readBody(request: IncomingMessage): Promise<string> {
 
 /** Answers with a document. */
 export function sendJson(response: ServerResponse, code: number, document: unknown): void {
+  if (code === 413) response.setHeader('connection', 'close');
   const body = JSON.stringify(document);
   response
     .writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
     .end(body);
+}
+
+/** True when nothing is to be changed: by the URL, or by what came with a deletion. Throws for a value that there is not. */
+export function isDryRun({ url }: Exchange, sent: unknown = []): boolean {
+  const values = [...url.searchParams.getAll('dryRun'), ...arrayOf(sent)].filter((value) => value !== '');
+  if (values.every((value) => value === 'All')) return values.length > 0;
+  const message = `dryRun: Unsupported value: ${JSON.stringify(values).slice(0, 256)}: supported values: "All"`;
+  throw new StatusError(422, 'Invalid', message);
+}
+
+const maxManagerLength = 128;
+
+/** Who is noted as the author: as asked for, or the client's program, as an API server takes it. */
+export function managerOf({ request, url }: Exchange): { manager?: string } {
+  const program = (request.headers['user-agent'] ?? '').split('/')[0] ?? '';
+  const manager = (url.searchParams.get('fieldManager') || program).slice(0, maxManagerLength);
+  return manager === '' ? {} : { manager };
 }

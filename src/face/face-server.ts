@@ -20,7 +20,15 @@ import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
 import { type RequestInfo, requestInfoOf, servedPath } from './request-info.ts';
-import { methodNotAllowed, noSuchResource, refusalOf, StatusError, unauthorized } from './status.ts';
+import {
+  badRequest,
+  methodNotAllowed,
+  noSuchResource,
+  refusalOf,
+  StatusError,
+  tooManyRequests,
+  unauthorized,
+} from './status.ts';
 
 /** Serves one resource; may throw a {@link StatusError}. */
 export type Handler = (exchange: Exchange) => Promise<void>;
@@ -37,18 +45,27 @@ export interface FaceServerOptions {
   readonly log: Logger;
 }
 
-const limits = { requestTimeout: 60_000, headersTimeout: 15_000, maxHeaderSize: 64 * 1024 };
+/** An API server keeps idle connections for 90 seconds: one that is closed just then would cost it a write. */
+const limits = {
+  requestTimeout: 60_000,
+  headersTimeout: 15_000,
+  keepAliveTimeout: 150_000,
+  maxHeaderSize: 256 * 1024,
+};
+/** Requests other than watches that are answered at a time. */
+const maxRequests = 200;
 
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
   readonly #server: Server;
   #trust: ProxyTrust;
+  #running = 0;
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
     this.#trust = options.trust;
-    this.#server = createServer({ ...limits, ...this.#tls() }, (request, response) => {
+    this.#server = createServer({ ...limits, ...this.#tls(options.trust) }, (request, response) => {
       void this.#answer(request, response);
     });
   }
@@ -63,8 +80,10 @@ export class FaceServer {
 
   /** From now on another authority or other names count. */
   setTrust(trust: ProxyTrust): void {
+    this.#server.setSecureContext(this.#tls(trust));
     this.#trust = trust;
-    this.#server.setSecureContext(this.#tls());
+    // They were let in by the old one.
+    this.#server.closeAllConnections();
   }
 
   /** Ends the connections. */
@@ -75,10 +94,10 @@ export class FaceServer {
     return promise;
   }
 
-  #tls() {
+  #tls({ ca }: ProxyTrust) {
     const { certificate: cert, key } = this.#options;
     // Health checks have no certificate: who has none is refused by the answer, not by the handshake.
-    return { cert, key, ca: this.#trust.ca, requestCert: true, rejectUnauthorized: false };
+    return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -109,7 +128,7 @@ export class FaceServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://face');
+    const url = urlOf(request);
     if (url.pathname === '/livez' || url.pathname === '/readyz' || url.pathname === '/healthz') {
       response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
       return;
@@ -119,8 +138,21 @@ export class FaceServer {
     const info = requestInfoOf(request.method ?? '', url);
     if (info === undefined) throw noSuchResource();
     const handler = this.#handlerOf(info);
-    await this.#options.access.check(caller, info, signal);
-    await handler({ request, response, url, info, caller, form: formOf(request.headers.accept), signal });
+    await this.#options.access.check(caller, info);
+    await this.#counted(info, () =>
+      handler({ request, response, url, info, caller, form: formOf(request.headers.accept), signal }),
+    );
+  }
+
+  async #counted({ verb }: RequestInfo, work: () => Promise<void>): Promise<void> {
+    if (verb === 'watch') return work();
+    if (this.#running >= maxRequests) throw tooManyRequests();
+    this.#running++;
+    try {
+      await work();
+    } finally {
+      this.#running--;
+    }
   }
 
   #callerOf(request: IncomingMessage): Caller {
@@ -144,6 +176,14 @@ export class FaceServer {
       throw noSuchResource();
     if (!part.verbs.includes(verb)) throw methodNotAllowed();
     return handler;
+  }
+}
+
+function urlOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? '/', 'https://face');
+  } catch {
+    throw badRequest('the URL cannot be read');
   }
 }
 

@@ -52,9 +52,11 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   await checkCluster(client, transport.server, stopping.signal);
   const readTrust = async (): Promise<ProxyTrust> =>
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
-  const streams = new StoredStreams({ transport, clock });
+  const access = new Access({ client, clock });
+  const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
+  const streams = new StoredStreams({ transport: passed, access, clock });
   const views = new DerivedViews({ client, clock, localRegistry });
-  const writes = new TagWrites({ client, views, localRegistry });
+  const writes = new TagWrites({ client, views, access, localRegistry });
   const imports = new StreamImports({ client, views, clock });
   const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
@@ -65,7 +67,6 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     ['images', (exchange) => views.images(exchange)],
   ]);
   const trust = await readTrust();
-  const access = new Access({ client, clock });
   const server = new FaceServer({ certificate, key, trust, access, handlers, log });
   const port = await server.listen(parts.host, parts.port);
   log.info({ server: transport.server, port }, 'API face ready');
@@ -78,8 +79,8 @@ export async function startFace(parts: FaceParts): Promise<Face> {
       try {
         const next = await readTrust();
         if (JSON.stringify(next) === known) continue;
-        known = JSON.stringify(next);
         server.setTrust(next);
+        known = JSON.stringify(next);
         log.info('the certificate authority of the front proxy has changed');
       } catch (error) {
         if (!stopping.signal.aborted) log.warn({ err: error }, 'the front proxy could not be looked up');
@@ -92,7 +93,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     stop: async () => {
       stopping.abort(new Error('the API face stops'));
       await Promise.all([following, server.close()]);
-      await transport.close();
+      await Promise.all([transport.close(), passed.close()]);
     },
   };
 }

@@ -25,7 +25,7 @@ export function parseProxyTrust({ data = {} }: ConfigMap): ProxyTrust {
     );
   }
   const list = (key: string, fallback: readonly string[]): readonly string[] => {
-    const names = parseNames(data[key]);
+    const names = parseNames(key, data[key]);
     return names.length === 0 ? fallback : names;
   };
   return {
@@ -33,7 +33,8 @@ export function parseProxyTrust({ data = {} }: ConfigMap): ProxyTrust {
     allowedNames: list('requestheader-allowed-names', []),
     headers: {
       user: list('requestheader-username-headers', ['X-Remote-User']),
-      uid: list('requestheader-uid-headers', ['X-Remote-Uid']),
+      // Older API servers neither send nor strip one.
+      uid: list('requestheader-uid-headers', []),
       group: list('requestheader-group-headers', ['X-Remote-Group']),
       extraPrefix: list('requestheader-extra-headers-prefix', ['X-Remote-Extra-']),
     },
@@ -42,18 +43,28 @@ export function parseProxyTrust({ data = {} }: ConfigMap): ProxyTrust {
 
 /** True for a connection of the front proxy: a certificate of that authority, with one of the names. */
 export function isFrontProxy(socket: TLSSocket, { allowedNames }: ProxyTrust): boolean {
-  if (!socket.authorized) return false;
-  const { subject } = socket.getPeerCertificate();
-  const names = [subject?.CN ?? []].flat();
+  // A session that is taken up again counts as authorized for Node, also without a certificate.
+  if (!socket.authorized || socket.isSessionReused()) return false;
+  const names = [socket.getPeerCertificate().subject?.CN ?? []].flat().filter((name) => name !== '');
+  if (names.length === 0) return false;
   return allowedNames.length === 0 || names.some((name) => allowedNames.includes(name));
 }
 
-function parseNames(text: string | undefined): readonly string[] {
-  if (text === undefined) return [];
+/** No names may mean any name: what cannot be read must not be taken for none. */
+function parseNames(key: string, text: string | undefined): readonly string[] {
+  if (text === undefined || text === '') return [];
+  const value = parsedNames(text);
+  if (value !== undefined) return value;
+  throw new Error(
+    `${key} of the ConfigMap ${proxyTrustPlace.namespace}/${proxyTrustPlace.name} is not a list of texts in JSON`,
+  );
+}
+
+function parsedNames(text: string): readonly string[] | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
+    return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -57,4 +57,12 @@ describe('a caller', () => {
       '%zz': ['x'],
     });
   });
+
+  it('is named in UTF-8', () => {
+    const latin1 = Buffer.from('Köln', 'utf8').toString('latin1');
+    expect(callerOf(['X-Remote-User', latin1, 'X-Remote-Group', latin1], names)).toMatchObject({
+      user: 'Köln',
+      groups: ['Köln'],
+    });
+  });
 });

@@ -57,8 +57,13 @@ function extraOf(
 function pairsOf(rawHeaders: readonly string[]): readonly (readonly [string, string])[] {
   const pairs: [string, string][] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-    pairs.push([lower(rawHeaders[i] ?? ''), rawHeaders[i + 1] ?? '']);
+    pairs.push([lower(rawHeaders[i] ?? ''), utf8(rawHeaders[i + 1] ?? '')]);
   return pairs;
+}
+
+/** Node reads headers as Latin-1, and the API server writes UTF-8. */
+function utf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8');
 }
 
 function lower(text: string): string {

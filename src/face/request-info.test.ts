@@ -7,6 +7,7 @@ it.each([
   { method: 'GET', path: '/imagestreams', want: { verb: 'list', resource: 'imagestreams' } },
   { method: 'HEAD', path: '/imagestreams', want: { verb: 'list', resource: 'imagestreams' } },
   { method: 'GET', path: '/imagestreams?watch=true', want: { verb: 'watch', resource: 'imagestreams' } },
+  { method: 'GET', path: '/imagestreams?watch=False', want: { verb: 'list', resource: 'imagestreams' } },
   { method: 'GET', path: '/imagestreams?watch=0', want: { verb: 'list', resource: 'imagestreams' } },
   {
     method: 'GET',
@@ -50,6 +51,10 @@ it.each([
   { method: 'GET', path: `${root}/namespaces/a/imagestreams/web/status/more` },
   { method: 'GET', path: `${root}/namespaces/a/imagestreams/%zz` },
   { method: 'PUT', path: `${root}/namespaces/a/imagestreams` },
+  { method: 'HEAD', path: `${root}/imagestreams?watch=true` },
+  { method: 'POST', path: `${root}/namespaces/a/imagestreams/web` },
+  { method: 'GET', path: `${root}/images/${'x'.repeat(600)}` },
+  { method: 'GET', path: `${root}/images/%2e%2e` },
   { method: 'TRACE', path: `${root}/imagestreams` },
 ])('$method $path is nothing that is served', ({ method, path }) => {
   expect(requestInfoOf(method, new URL(`https://x${path}`))).toBeUndefined();

@@ -23,24 +23,26 @@ export function requestInfoOf(method: string, url: URL): RequestInfo | undefined
     .slice(servedPath.length + 1)
     .split('/')
     .map(decoded);
-  if (parts.some((part) => part === undefined || part === '')) return undefined;
+  if (!parts.every(isName)) return undefined;
   const [namespace, rest] =
     parts[0] === 'namespaces' && parts.length > 2 ? [parts[1], parts.slice(2)] : [undefined, parts];
   const [resource, name, subresource, ...more] = rest;
   if (resource === undefined || more.length > 0) return undefined;
   const verb = verbOf(method, name !== undefined, url.searchParams.get('watch'));
-  return verb === undefined ? undefined : { verb, namespace, resource, name, subresource };
+  // A watch has no end that a HEAD could have.
+  if (verb === undefined || (verb === 'watch' && method === 'HEAD')) return undefined;
+  return { verb, namespace, resource, name, subresource };
 }
 
 function verbOf(method: string, isNamed: boolean, watch: string | null): Verb | undefined {
-  const isWatch = watch !== null && watch !== 'false' && watch !== '0';
+  const isWatch = watch !== null && !['false', '0'].includes(watch.toLowerCase());
   switch (method) {
     case 'GET':
     case 'HEAD':
       if (isNamed) return 'get';
       return isWatch ? 'watch' : 'list';
     case 'POST':
-      return 'create';
+      return isNamed ? undefined : 'create';
     case 'PUT':
       return isNamed ? 'update' : undefined;
     case 'PATCH':
@@ -50,6 +52,13 @@ function verbOf(method: string, isNamed: boolean, watch: string | null): Verb | 
     default:
       return undefined;
   }
+}
+
+/** Longer than any name of the API; dots alone would be another path. */
+const maxName = 512;
+
+function isName(part: string | undefined): part is string {
+  return part !== undefined && part !== '' && part !== '.' && part !== '..' && part.length <= maxName;
 }
 
 function decoded(part: string): string | undefined {

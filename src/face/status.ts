@@ -87,6 +87,12 @@ export function notAcceptable(): StatusError {
   );
 }
 
+/** 429: come again in a second. */
+export function tooManyRequests(): StatusError {
+  const message = 'Too many requests, please try again later.';
+  return new StatusError(429, 'TooManyRequests', message, { retryAfterSeconds: 1 });
+}
+
 /** 413 */
 export function tooLarge(limit: number): StatusError {
   return new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);

@@ -4,15 +4,16 @@ import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { load } from 'js-yaml';
 import type { Dispatcher } from 'undici';
-import { arrayOf, isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
+import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { imageStreams, resourcePath } from '../api/resources.ts';
 import { imageStreamTable } from '../domain/reference-tables.ts';
 import { strategicallyPatched } from '../domain/strategic-patch.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Exchange, readBody, sendJson } from './exchange.ts';
-import { badRequest, StatusError } from './status.ts';
+import type { Access } from './access.ts';
+import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
+import { badRequest, StatusError, tooManyRequests } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
 
@@ -20,7 +21,6 @@ import { ServedVersion, toServed, toStored } from './versions.ts';
 const parameters = [
   'allowWatchBookmarks',
   'continue',
-  'dryRun',
   'fieldManager',
   'fieldSelector',
   'fieldValidation',
@@ -39,8 +39,12 @@ const parameters = [
 /** Headers of an answer that are handed on. */
 const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
 /** A list that is shown as a table is held as a whole. */
-const maxListBytes = 256 * 1024 * 1024;
-const maxManagerLength = 128;
+const maxListBytes = 64 * 1024 * 1024;
+/** A client that reads nothing of an answer for this time is given up. */
+const idleMs = 60_000;
+/** Watches of one caller. */
+const maxWatches = 200;
+const applyType = 'application/apply-patch+yaml';
 const strategicType = 'application/strategic-merge-patch+json';
 const maxPatchAttempts = 5;
 const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
@@ -50,19 +54,47 @@ interface Body {
   readonly contentType?: string;
 }
 
+/** Options of {@link StoredStreams}. */
+export interface StoredStreamsOptions {
+  /** For nothing else: clients that read slowly hold its connections. */
+  readonly transport: KubeTransport;
+  readonly access: Access;
+  readonly clock: Clock;
+}
+
 /** Serves ImageStreams and their status. */
 export class StoredStreams {
   readonly #transport: KubeTransport;
+  readonly #access: Access;
   readonly #clock: Clock;
+  /** By user. */
+  readonly #watches = new Map<string, number>();
 
-  constructor({ transport, clock }: { readonly transport: KubeTransport; readonly clock: Clock }) {
+  constructor({ transport, access, clock }: StoredStreamsOptions) {
     this.#transport = transport;
+    this.#access = access;
     this.#clock = clock;
   }
 
   /** Answers a request that the caller may make. Throws a Status when it cannot be passed on. */
   async serve(exchange: Exchange): Promise<void> {
+    if (exchange.info.verb !== 'watch') return this.#pass(exchange);
+    const { user } = exchange.caller;
+    const open = this.#watches.get(user) ?? 0;
+    if (open >= maxWatches) throw tooManyRequests();
+    this.#watches.set(user, open + 1);
+    try {
+      await this.#pass(exchange);
+    } finally {
+      const left = (this.#watches.get(user) ?? 1) - 1;
+      if (left > 0) this.#watches.set(user, left);
+      else this.#watches.delete(user);
+    }
+  }
+
+  async #pass(exchange: Exchange): Promise<void> {
     const { request, info, form } = exchange;
+    await this.#checkCreation(exchange);
     const isStrategic = (request.headers['content-type'] ?? '').startsWith(strategicType);
     const answer =
       info.verb === 'patch' && isStrategic
@@ -77,6 +109,17 @@ export class StoredStreams {
     else if (form === 'table' && answer.statusCode < 300)
       await this.#pipe(exchange, answer, this.#rows(exchange));
     else await this.#pipe(exchange, answer, new ServedVersion());
+  }
+
+  /** An apply makes what is not there: that takes the right to create it. */
+  async #checkCreation(exchange: Exchange): Promise<void> {
+    const { request, info, caller } = exchange;
+    const isApply = info.verb === 'patch' && (request.headers['content-type'] ?? '').startsWith(applyType);
+    if (!isApply) return;
+    const read = await this.#send({ ...exchange, form: 'metadata' }, 'GET', {});
+    await read.body.dump();
+    if (read.statusCode === 404)
+      await this.#access.check(caller, { ...info, verb: 'create', name: undefined });
   }
 
   #send(exchange: Exchange, method: 'GET' | 'PUT', body: Body): Promise<Dispatcher.ResponseData> {
@@ -122,12 +165,22 @@ export class StoredStreams {
     sendJson(response, answer.statusCode, tableOf(imageStreamTable, document, shown));
   }
 
-  async #pipe({ response }: Exchange, answer: Dispatcher.ResponseData, through: Transform): Promise<void> {
+  async #pipe(
+    { request, response, info }: Exchange,
+    answer: Dispatcher.ResponseData,
+    through: Transform,
+  ): Promise<void> {
     const headers = answered.flatMap((name) => {
       const value = answer.headers[name];
       return value === undefined ? [] : [[name, value] as const];
     });
     response.writeHead(answer.statusCode, Object.fromEntries(headers));
+    if (request.method === 'HEAD') {
+      answer.body.destroy();
+      response.end();
+      return;
+    }
+    if (info.verb !== 'watch') response.setTimeout(idleMs, () => response.destroy());
     // So that a watch is open before its first event.
     response.flushHeaders();
     await pipeline(answer.body, through, response);
@@ -171,21 +224,23 @@ function patchedStream(stream: JsonObject, patch: JsonObject): JsonObject {
 }
 
 function acceptOf({ form, info }: Exchange): string {
-  if (form !== 'metadata') return 'application/json';
+  if (form !== 'metadata' || info.verb === 'deletecollection') return 'application/json';
   const kind = info.verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
 }
 
 /** Without a field manager the API server takes the name of the program: that is the client's and not ours. */
-function queryOf({ request, url, info }: Exchange): Record<string, string> {
+function queryOf(exchange: Exchange): Record<string, string> {
+  const { url, info } = exchange;
   const query: Record<string, string> = {};
   for (const name of parameters) {
     const value = url.searchParams.get(name);
     if (value !== null) query[name] = value;
   }
-  const isWrite = ['create', 'update', 'patch'].includes(info.verb);
-  const program = (request.headers['user-agent'] ?? '').split('/')[0]?.slice(0, maxManagerLength) ?? '';
-  if (isWrite && query['fieldManager'] === undefined && program !== '') query['fieldManager'] = program;
+  if (isDryRun(exchange)) query['dryRun'] = 'All';
+  const { manager } = managerOf(exchange);
+  if (['create', 'update', 'patch'].includes(info.verb) && manager !== undefined)
+    query['fieldManager'] = manager;
   return query;
 }
 
@@ -199,7 +254,7 @@ async function bodyOf({ request, info: { verb } }: Exchange): Promise<Body> {
     case 'application/merge-patch+json':
       return { contentType, body: JSON.stringify(toStored(parsed(text))) };
     case 'application/json-patch+json':
-      return { contentType, body: JSON.stringify(arrayOf(parsed(text)).map(storedOperation)) };
+      return { contentType, body: JSON.stringify(operationsOf(parsed(text)).map(storedOperation)) };
     case 'application/apply-patch+yaml':
     case 'application/yaml':
       return { contentType, body: JSON.stringify(toStored(parsedYaml(text))) };
@@ -210,6 +265,11 @@ async function bodyOf({ request, info: { verb } }: Exchange): Promise<Body> {
         'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
       );
   }
+}
+
+function operationsOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw badRequest('a JSON patch is a list of operations');
 }
 
 /** An operation that speaks of the version, or of the whole object. */
@@ -235,7 +295,8 @@ function parsed(text: string): unknown {
 
 function parsedYaml(text: string): unknown {
   try {
-    return load(text);
+    // Without aliases: a few of them are as large as one likes.
+    return load(text, { maxAliases: 0 });
   } catch (error) {
     throw badRequest(`error decoding YAML: ${(error as Error).message.split('\n')[0]}`);
   }

@@ -15,11 +15,12 @@ import {
   type WantedImport,
   wantedImports,
 } from '../domain/stream-import.ts';
+import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, readBody, sendJson } from './exchange.ts';
+import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
 import { badRequest, StatusError } from './status.ts';
 import { served, toServed } from './versions.ts';
 
@@ -52,12 +53,15 @@ export class StreamImports {
   }
 
   /** Imports, and answers with what came of it. */
-  async serve({ request, response, info: { namespace = '' }, signal }: Exchange): Promise<void> {
+  async serve(exchange: Exchange): Promise<void> {
+    const { request, response, signal } = exchange;
+    const { namespace = '' } = exchange.info;
+    if (isDryRun(exchange)) throw badRequest('an import cannot be rehearsed');
     const body = parseJsonObject(await readBody(request));
     if (body === undefined)
       throw badRequest('the object provided is unrecognized (must be of type ImageStreamImport)');
     const { wanted, target } = readImport(body, namespace);
-    const { stream, generation } = await this.#wish(target, wanted, signal);
+    const { stream, generation } = await this.#wish(exchange, target, wanted);
     const { after, outcomes } = await this.#answers(stream, { generation, wanted }, signal);
     const images = await Promise.all(outcomes.map((outcome) => this.#shown(after, outcome, signal)));
     const document = {
@@ -72,11 +76,12 @@ export class StreamImports {
 
   /** Writes the wishes into the spec. */
   async #wish(
+    exchange: Exchange,
     { namespace, name, resourceVersion }: Target,
     wanted: readonly WantedImport[],
-    signal: AbortSignal,
   ): Promise<{ readonly stream: ImageStream; readonly generation: number }> {
     const { client } = this.#options;
+    const { signal } = exchange;
     for (let attempt = 1; ; attempt++) {
       const present = await client.get(imageStreams, { namespace, name }, signal).catch(absent);
       if (resourceVersion !== undefined && present?.metadata.resourceVersion !== resourceVersion)
@@ -86,13 +91,19 @@ export class StreamImports {
       try {
         if (present === undefined)
           return {
-            stream: await client.create(imageStreams, newStream(namespace, name, tags), signal),
+            stream: await client.create(
+              imageStreams,
+              newStream(namespace, name, tags),
+              signal,
+              managerOf(exchange),
+            ),
             generation,
           };
         const { uid, resourceVersion: version } = present.metadata;
         const document = { metadata: { uid, resourceVersion: version }, spec: { tags } };
+        const patch = { type: 'merge', document, ...managerOf(exchange) } as const;
         return {
-          stream: await client.patch(imageStreams, { namespace, name }, { type: 'merge', document }, signal),
+          stream: await client.patch(imageStreams, { namespace, name }, patch, signal),
           generation,
         };
       } catch (error) {
@@ -154,7 +165,16 @@ function readImport(
       'NotImplemented',
       'imports that only look (import: false) and imports of whole repositories are not served yet',
     );
-  const { wanted, faults } = wantedImports(spec);
+  const { wanted, faults: found } = wantedImports(spec);
+  const faults = isStreamName(name)
+    ? found
+    : [
+        {
+          field: 'metadata.name',
+          message: `Invalid value: ${JSON.stringify(name)}: must match ${streamNamePattern}`,
+        },
+        ...found,
+      ];
   if (faults.length > 0) {
     const what = faults.map(({ field, message }) => `${field}: ${message}`);
     const text = what.length === 1 ? (what[0] ?? '') : `[${what.join(', ')}]`;

@@ -1,15 +1,17 @@
 /** Writes of ImageStreamTags: each is one write of the stream's spec, as in the reference. */
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
-import { isJsonObject, textOf, valueAt } from '../api/json.ts';
+import { canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
 import { imageGroup, imageStreams, imageStreamTags, storedVersion } from '../api/resources.ts';
 import { parseTagName, writtenImageStreamTagView } from '../domain/reference-views.ts';
+import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
 import { createdTag, type TagWrite, tagsWithout, updatedTag, writtenTagOf } from '../domain/tag-writes.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { Access } from './access.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, readBody, sendJson } from './exchange.ts';
+import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
 import { mergePatched } from './merge-patch.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
 import { served } from './versions.ts';
@@ -18,6 +20,7 @@ import { served } from './versions.ts';
 export interface TagWritesOptions {
   readonly client: KubeClient;
   readonly views: DerivedViews;
+  readonly access: Access;
   readonly localRegistry: string | undefined;
 }
 
@@ -50,7 +53,7 @@ export class TagWrites {
       case 'create':
         return this.#create(exchange);
       case 'update':
-        return this.#update(exchange, parsed(await readBody(exchange.request)));
+        return this.#update(exchange);
       case 'patch':
         return this.#patch(exchange);
       default:
@@ -60,35 +63,31 @@ export class TagWrites {
 
   async #create(exchange: Exchange): Promise<void> {
     const body = parsed(await readBody(exchange.request));
-    const name = textOf(valueAt(body, ['metadata', 'name'])) ?? '';
-    const target = targetOf(exchange, name);
+    const target = targetOf(exchange, textOf(valueAt(body, ['metadata', 'name'])) ?? '');
+    checkPlace(body, target);
     const sent = writtenTagOf(body, target.tag);
-    if (sent === undefined)
-      throw badRequest('the object provided is unrecognized (must be of type ImageStreamTag)');
+    if (sent === undefined) throw unrecognized();
+    await this.#checkSource(exchange, target, sent.tag);
     const { stream } = await this.#write(exchange, target, (present) =>
       createdTag(present, target.tag, sent),
     );
     return this.#answer(exchange, 201, { target, stream });
   }
 
-  async #update(exchange: Exchange, body: unknown): Promise<void> {
+  async #update(exchange: Exchange): Promise<void> {
+    const body = parsed(await readBody(exchange.request));
     const target = targetOf(exchange, exchange.info.name ?? '');
+    checkPlace(body, target);
     const sent = writtenTagOf(body, target.tag);
-    if (sent === undefined)
-      throw badRequest('the object provided is unrecognized (must be of type ImageStreamTag)');
-    const named = valueAt(body, ['metadata', 'name']);
-    if (named !== undefined && named !== target.name)
-      throw badRequest(
-        `the name of the object (${textOf(named) ?? ''}) does not match the name on the URL (${target.name})`,
-      );
-    const { stream, isNew } = await this.#write(exchange, target, (present) => {
-      if (sent.resourceVersion !== undefined) checkVersion(present, target, sent.resourceVersion);
-      return updatedTag(present, target.tag, sent);
-    });
+    if (sent === undefined) throw unrecognized();
+    await this.#checkSource(exchange, target, sent.tag);
+    const { stream, isNew } = await this.#write(exchange, target, (present) =>
+      updated(present, target, body),
+    );
     return this.#answer(exchange, isNew ? 201 : 200, { target, stream });
   }
 
-  /** On what a GET shows, or would show if the tag had an image already. */
+  /** Of what a GET shows, or would show if the tag had an image already; anew whenever the stream has changed. */
   async #patch(exchange: Exchange): Promise<void> {
     const [type = ''] = (exchange.request.headers['content-type'] ?? '').split(';');
     if (!mergeTypes.includes(type.trim()))
@@ -99,34 +98,56 @@ export class TagWrites {
       );
     const patch = parsed(await readBody(exchange.request));
     const target = targetOf(exchange, exchange.info.name ?? '');
-    const stream = await this.#stream(target, exchange.signal);
-    const isThere = [
-      stream?.spec?.tags?.map(({ name }) => name),
-      stream?.status?.tags?.map(({ tag }) => tag),
-    ].some((names) => names?.includes(target.tag));
-    if (stream === undefined || !isThere) throw notFound('imagestreamtags', target.name);
-    const { metadata, tag } = writtenImageStreamTagView(stream, target.tag, undefined, this.#options);
-    // What a client did not name may change meanwhile: only a version of its own is compared.
-    const { resourceVersion: _, ...unversioned } = metadata;
-    return this.#update(exchange, mergePatched({ metadata: unversioned, tag }, patch));
+    const patchedOf = (stream: ImageStream | undefined): unknown => {
+      const isThere = [
+        ...(stream?.spec?.tags ?? []).map(({ name }) => name),
+        ...(stream?.status?.tags ?? []).map(({ tag }) => tag),
+      ].includes(target.tag);
+      if (stream === undefined || !isThere) throw notFound('imagestreamtags', target.name);
+      const { metadata, tag } = writtenImageStreamTagView(stream, target.tag, undefined, this.#options);
+      // Only a version of the client's own is compared.
+      const { resourceVersion: _, ...unversioned } = metadata;
+      return mergePatched({ metadata: unversioned, tag }, patch);
+    };
+    const first = patchedOf(await this.#stream(target, exchange.signal));
+    checkPlace(first, target);
+    await this.#checkSource(exchange, target, writtenTagOf(first, target.tag)?.tag);
+    const { stream } = await this.#write(exchange, target, (present) =>
+      updated(present, target, patchedOf(present)),
+    );
+    return this.#answer(exchange, 200, { target, stream });
   }
 
   /** Takes the tag out of the spec, and its object, with which its history goes. */
   async #delete(exchange: Exchange): Promise<void> {
-    const { signal, url, response } = exchange;
+    const { signal, request, response } = exchange;
     const target = targetOf(exchange, exchange.info.name ?? '');
     const { namespace, tag, name } = target;
-    const stream = await this.#stream(target, signal);
-    if (stream === undefined) throw notFound('imagestreams', target.stream);
-    const tags = tagsWithout(stream, tag);
-    const hasHistory = (stream.status?.tags ?? []).some((entry) => entry.tag === tag);
-    if (tags === undefined && !hasHistory) throw notFound('imagestreamtags', name);
-    if (!isDryRun(url)) {
-      if (tags !== undefined) await this.#patchTags(stream, tags, signal);
-      await this.#deleteObject(namespace, tagObjectName(target.stream, tag), signal);
+    const sent = parsedOptions(await readBody(request));
+    const isDry = isDryRun(exchange, valueAt(sent, ['dryRun']));
+    for (let attempt = 1; ; attempt++) {
+      const stream = await this.#stream(target, signal);
+      if (stream === undefined) throw notFound('imagestreams', target.stream);
+      const tags = tagsWithout(stream, tag);
+      const hasHistory = (stream.status?.tags ?? []).some((entry) => entry.tag === tag);
+      if (tags === undefined && !hasHistory) throw notFound('imagestreamtags', name);
+      checkUid(target, stream, valueAt(sent, ['preconditions', 'uid']));
+      try {
+        if (tags !== undefined) await this.#patchTags(exchange, stream, tags, isDry);
+        if (!isDry) await this.#deleteObject(namespace, tagObjectName(target.stream, tag), signal);
+        const details = { name, group: imageGroup, kind: 'imagestreamtags', uid: stream.metadata.uid };
+        return sendJson(response, 200, {
+          kind: 'Status',
+          apiVersion: 'v1',
+          metadata: {},
+          status: 'Success',
+          details,
+        });
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        if (attempt === maxAttempts) throw busy(name);
+      }
     }
-    const details = { name, group: imageGroup, kind: 'imagestreamtags', uid: stream.metadata.uid };
-    sendJson(response, 200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details });
   }
 
   async #deleteObject(namespace: string, name: string, signal: AbortSignal): Promise<void> {
@@ -139,25 +160,42 @@ export class TagWrites {
     }
   }
 
+  /** A source in another namespace is for those who may get its layers (semantics 1.7): the caller, not the face. */
+  async #checkSource(exchange: Exchange, target: Target, tag: TagReference | undefined): Promise<void> {
+    const { kind, name = '', namespace } = tag?.from ?? {};
+    if (kind === 'DockerImage' || !namespace || namespace === target.namespace) return;
+    const [stream = ''] = name.split(/[:@]/);
+    const subresource = 'layers';
+    const info = { verb: 'get', namespace, resource: 'imagestreams', name: stream, subresource } as const;
+    await this.#options.access.check(exchange.caller, info);
+  }
+
   /** Until the write is to the stream that was decided on. */
   async #write(
-    { signal, url }: Exchange,
+    exchange: Exchange,
     target: Target,
     decide: Decide,
   ): Promise<{ readonly stream: ImageStream; readonly isNew: boolean }> {
+    const { signal, caller, info } = exchange;
+    const dryRun = isDryRun(exchange);
     for (let attempt = 1; ; attempt++) {
       const present = await this.#stream(target, signal);
       const write = decide(present);
       if (write.kind === 'exists') throw alreadyExists(target.name);
       if (write.kind === 'refused') throw badRequest(write.message);
       const { tags, isNew } = write;
-      const spec = { ...present?.spec, tags: [...tags] };
-      if (isDryRun(url)) return { stream: { ...(present ?? newStream(target)), spec }, isNew };
+      // Who makes something that was not there needs the right to create it.
+      if (isNew && info.verb !== 'create')
+        await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
       try {
+        const created = { ...newStream(target), spec: { tags: [...tags] } };
         const stream =
           present === undefined
-            ? await this.#options.client.create(imageStreams, { ...newStream(target), spec }, signal)
-            : await this.#patchTags(present, tags, signal);
+            ? await this.#options.client.create(imageStreams, created, signal, {
+                dryRun,
+                ...managerOf(exchange),
+              })
+            : await this.#patchTags(exchange, present, tags, dryRun);
         return { stream, isNew };
       } catch (error) {
         if (!isConflict(error)) throw error;
@@ -167,12 +205,14 @@ export class TagWrites {
   }
 
   #patchTags(
+    exchange: Exchange,
     { metadata: { namespace, name, uid, resourceVersion } }: ImageStream,
     tags: readonly TagReference[],
-    signal: AbortSignal,
+    dryRun: boolean,
   ): Promise<ImageStream> {
     const document = { metadata: { uid, resourceVersion }, spec: { tags } };
-    return this.#options.client.patch(imageStreams, { namespace, name }, { type: 'merge', document }, signal);
+    const patch = { type: 'merge', document, dryRun, ...managerOf(exchange) } as const;
+    return this.#options.client.patch(imageStreams, { namespace, name }, patch, exchange.signal);
   }
 
   async #stream({ namespace, stream }: Target, signal: AbortSignal): Promise<ImageStream | undefined> {
@@ -202,7 +242,68 @@ function newStream({ namespace, stream: name }: Target): ImageStream {
 function targetOf({ info: { namespace = '' } }: Exchange, name: string): Target {
   const parsedName = parseTagName(name);
   if ('message' in parsedName) throw badRequest(parsedName.message);
+  if (!isStreamName(parsedName.stream)) throw badStreamName(parsedName.stream);
   return { namespace, name, ...parsedName };
+}
+
+function updated(stream: ImageStream | undefined, target: Target, body: unknown): TagWrite {
+  const sent = writtenTagOf(body, target.tag);
+  if (sent === undefined) throw unrecognized();
+  if (sent.resourceVersion !== undefined) checkVersion(stream, target, sent.resourceVersion);
+  checkLabels(stream, target, valueAt(body, ['metadata', 'labels']));
+  return updatedTag(stream, target.tag, sent, { namespace: target.namespace, name: target.stream });
+}
+
+/** What is sent has to be for where it is sent to. */
+function checkPlace(body: unknown, { namespace, name }: Target): void {
+  const named = valueAt(body, ['metadata', 'name']);
+  if (named !== undefined && named !== name)
+    throw badRequest(
+      `the name of the object (${textOf(named) ?? ''}) does not match the name on the URL (${name})`,
+    );
+  const place = valueAt(body, ['metadata', 'namespace']);
+  if (place !== undefined && place !== '' && place !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+}
+
+/** Labels are the stream's; none at all are tolerated, as in the reference. */
+function checkLabels(stream: ImageStream | undefined, { name }: Target, labels: unknown): void {
+  if (labels === undefined || labels === null || stream === undefined) return;
+  if (canonicalJson(labels) === canonicalJson(stream.metadata.labels ?? {})) return;
+  throw new StatusError(
+    422,
+    'Invalid',
+    `ImageStreamTag.${imageGroup} ${JSON.stringify(name)} is invalid: metadata: Invalid value: "": may not update fields other than metadata.annotations`,
+  );
+}
+
+function checkUid({ name }: Target, { metadata: { uid = '' } }: ImageStream, wanted: unknown): void {
+  if (wanted === undefined || wanted === null || wanted === uid) return;
+  throw new StatusError(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on imagestreamtags.${imageGroup} ${JSON.stringify(name)}: Precondition failed: UID in precondition: ${textOf(wanted) ?? ''}, UID in object meta: ${uid}`,
+  );
+}
+
+function unrecognized(): StatusError {
+  return badRequest('the object provided is unrecognized (must be of type ImageStreamTag)');
+}
+
+/** DeleteOptions, of which there need not be any. */
+function parsedOptions(text: string): unknown {
+  if (text === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badRequest('the DeleteOptions cannot be read');
+  }
+}
+
+function badStreamName(name: string): StatusError {
+  const problem = `metadata.name: Invalid value: ${JSON.stringify(name)}: must match ${JSON.stringify(streamNamePattern)}`;
+  const message = `ImageStream.${imageGroup} ${JSON.stringify(name)} is invalid: ${problem}`;
+  return new StatusError(422, 'Invalid', message, { name, group: imageGroup, kind: 'ImageStream' });
 }
 
 function checkVersion(
@@ -230,18 +331,6 @@ function alreadyExists(name: string): StatusError {
 function busy(name: string): StatusError {
   const message = `The update operation cannot be fulfilled on imagestreamtags.${imageGroup} ${JSON.stringify(name)}: others keep changing the stream`;
   return new StatusError(500, 'ServerTimeout', message, { retryAfterSeconds: 2 });
-}
-
-/** Throws for a value that there is not. */
-function isDryRun(url: URL): boolean {
-  const values = url.searchParams.getAll('dryRun').filter((value) => value !== '');
-  if (values.some((value) => value !== 'All'))
-    throw new StatusError(
-      422,
-      'Invalid',
-      `dryRun: Unsupported value: ${JSON.stringify(values)}: supported values: "All"`,
-    );
-  return values.length > 0;
 }
 
 function parsed(text: string): unknown {

@@ -34,6 +34,20 @@ export interface ListOptions {
   readonly namespace?: string;
 }
 
+/** How a write is made. */
+export interface WriteOptions {
+  /** Only asks whether it would be done. */
+  readonly dryRun?: boolean;
+  /** Who is noted as the author; the operator when absent. */
+  readonly manager?: string;
+}
+
+/** A patch, and how it is made. */
+export interface PatchDocument extends WriteOptions {
+  readonly type: Exclude<PatchType, 'apply'>;
+  readonly document: unknown;
+}
+
 /** Which object is to be deleted, and what of those that belong to it. */
 export interface DeleteOptions {
   readonly resourceVersion?: string;
@@ -125,13 +139,13 @@ export class KubeClient {
     resource: Resource<T>,
     object: T,
     signal: AbortSignal,
-    { dryRun = false }: { readonly dryRun?: boolean } = {},
+    { dryRun = false, manager = fieldManager }: WriteOptions = {},
   ): Promise<T> {
     const path = resourcePath(resource, { namespace: object.metadata.namespace });
     return this.#json<T>({
       method: 'POST',
       path,
-      query: { fieldManager, ...(dryRun ? { dryRun: 'All' } : {}) },
+      query: { fieldManager: manager, ...(dryRun ? { dryRun: 'All' } : {}) },
       body: JSON.stringify(object),
       signal,
     });
@@ -144,15 +158,15 @@ export class KubeClient {
   async patch<T extends KubeObject>(
     resource: Resource<T>,
     place: ResourcePlace,
-    patch: { type: Exclude<PatchType, 'apply'>; document: unknown },
+    { type, document, dryRun = false, manager = fieldManager }: PatchDocument,
     signal: AbortSignal,
   ): Promise<T> {
     return this.#json<T>({
       method: 'PATCH',
       path: resourcePath(resource, place),
-      query: { fieldManager },
-      body: JSON.stringify(patch.document),
-      contentType: patchContentTypes[patch.type],
+      query: { fieldManager: manager, ...(dryRun ? { dryRun: 'All' } : {}) },
+      body: JSON.stringify(document),
+      contentType: patchContentTypes[type],
       signal,
     });
   }

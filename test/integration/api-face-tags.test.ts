@@ -121,6 +121,26 @@ describe('a written ImageStreamTag', () => {
     expect((await kube('DELETE', 'imagestreamtags/made:one')).status).toBe(404);
   });
 
+  it('is not deleted by a rehearsal, nor under another uid', async () => {
+    const path = face.path('imagestreamtags/web:latest');
+    const rehearsed = { kind: 'DeleteOptions', apiVersion: 'v1', dryRun: ['All'] };
+    expect((await face.send('DELETE', path, rehearsed)).status).toBe(200);
+    const other = { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid: 'other' } };
+    expect(await face.send('DELETE', path, other)).toMatchObject({
+      status: 409,
+      body: { reason: 'Conflict' },
+    });
+    expect((await face.get(path)).status).toBe(200);
+  });
+
+  it('keeps both of two annotations that are written at once', async () => {
+    const written = ['a', 'b'].map((key) => face.kubectl('annotate', 'istag', 'web:latest', `${key}=1`));
+    await Promise.all(written);
+    expect((await face.get(face.path('imagestreamtags/web:latest'))).body).toMatchObject({
+      metadata: { annotations: { a: '1', b: '1' } },
+    });
+  });
+
   it('is created once', async () => {
     expect((await kube('POST', 'imagestreamtags', istag('posted:one'))).status).toBe(201);
     expect(await kube('POST', 'imagestreamtags', istag('posted:one'))).toMatchObject({
@@ -229,8 +249,10 @@ describe('an ImageStreamImport', () => {
       message: 'you must specify at least one image or a repository import',
     },
     { spec: { import: false, images: [] }, code: 501, message: 'not served yet' },
-  ])('is refused: $code $message', async ({ spec, code, message }) => {
-    const { status, body } = await send('refused', spec);
+    { name: 'a/status', spec: { import: true, images: [] }, code: 422, message: 'metadata.name' },
+    { name: '.', spec: { import: true, images: [] }, code: 422, message: 'metadata.name' },
+  ])('is refused: $code $message', async ({ name = 'refused', spec, code, message }) => {
+    const { status, body } = await send(name, spec);
     expect(status).toBe(code);
     expect(body['message']).toContain(message);
   });
@@ -250,4 +272,18 @@ it('an ImageStreamImage is found by the beginning of its digest', async () => {
   });
   const { body: image } = await face.get(`${served}/images/${face.pushed.digest}`);
   expect(image).toMatchObject({ kind: 'Image', metadata: { name: face.pushed.digest } });
+});
+
+it('what somebody has written into a status leads nowhere else', async () => {
+  const { namespace } = face.scenario;
+  await face.scenario.createStream('forged', ['latest']);
+  const item = { created: '2026-01-01T00:00:00Z', dockerImageReference: 'a', image: '.', generation: 1 };
+  await face.view.kube.patch(
+    { apiVersion: 'image.openshift.io/v1crd', kind: 'ImageStream', plural: 'imagestreams' },
+    { namespace, name: 'forged', subresource: 'status' },
+    { status: { tags: [{ tag: 'evil', items: [item] }] } },
+  );
+  const { status, body } = await face.get(face.path('imagestreamtags/forged:evil'));
+  expect(status).toBe(404);
+  expect(JSON.stringify(body)).not.toContain(face.pushed.digest);
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiServices, type Identity } from '../support/aggregation.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaceFixture, served } from '../support/face-fixture.ts';
-import { imageStreams, roleBindings } from '../support/resources.ts';
+import { imageStreams, type KubeObject, resource, roleBindings } from '../support/resources.ts';
 
 let face: FaceFixture;
 
@@ -191,6 +191,45 @@ describe('who asks', () => {
         .end();
     });
 
+  it('needs the right to create for what an apply or an update makes', async () => {
+    const { kube } = face.view;
+    const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
+      'rbac.authorization.k8s.io/v1',
+      'Role',
+      'roles',
+    );
+    const namespace = face.scenario.namespace;
+    const verbs = ['get', 'patch', 'update'];
+    const rule = { apiGroups: ['image.openshift.io'], resources: ['imagestreams', 'imagestreamtags'], verbs };
+    await kube.create(roles, { metadata: { namespace, name: 'patchers' }, rules: [rule] });
+    await kube.create(roleBindings, {
+      metadata: { namespace, name: 'patchers' },
+      subjects: [{ kind: 'User', name: 'bob', apiGroup: 'rbac.authorization.k8s.io' }],
+      roleRef: { kind: 'Role', name: 'patchers', apiGroup: 'rbac.authorization.k8s.io' },
+    });
+    await using bob = face.view.clientOf('bob');
+    await eventually(async () => (await bob.request('GET', face.path('imagestreams/web'))).status === 200, {
+      what: 'the rights of bob',
+    });
+    const tag = { from: { kind: 'DockerImage', name: 'quay.io/a/b:1' } };
+    const made = await bob.request('PUT', face.path('imagestreamtags/stolen:1'), {
+      metadata: { name: 'stolen:1' },
+      tag,
+    });
+    expect(made.status).toBe(403);
+    expect(made.text).toContain('cannot create resource');
+    const spec = { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', metadata: { name: 'stolen' } };
+    const applied = await face.view.kubectl(
+      ['apply', '--server-side', `--namespace=${namespace}`, '-f', '-'],
+      {
+        input: JSON.stringify(spec),
+        user: 'bob',
+      },
+    );
+    expect(applied.stderr).toContain('cannot create resource');
+    expect((await face.get(face.path('imagestreams/stolen'))).status).toBe(404);
+  });
+
   it('is believed from the front proxy only', async () => {
     const forged = { 'x-remote-user': 'system:admin', 'x-remote-group': 'system:masters' };
     expect(await direct(served, undefined, forged)).toBe(401);
@@ -250,6 +289,18 @@ describe('bad input', () => {
     );
     expect(statusCode).toBe(code);
     expect(await body.json()).toMatchObject({ kind: 'Status', code });
+  });
+
+  it('with aliases is no YAML that is taken', async () => {
+    const bomb = `a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n`;
+    const type = { 'content-type': 'application/apply-patch+yaml' };
+    const { statusCode } = await send(
+      'PATCH',
+      `${face.path('imagestreams/bomb')}?fieldManager=x`,
+      type,
+      bomb,
+    );
+    expect(statusCode).toBe(400);
   });
 
   it('with dryRun=All changes nothing', async () => {

@@ -52,7 +52,7 @@ export class FaceFixture {
     const folder = await createTemporaryFolder();
     stack.defer(() => folder.remove());
     const aggregation = await Aggregation.create(folder.path);
-    const users = [{ name: 'alice', groups: ['team-a'] }];
+    const users = [{ name: 'alice', groups: ['team-a'] }, { name: 'bob' }];
     const { assets } = inject('cluster');
     const cluster = await startCluster({ assets, crds, users, apiServerArgs: aggregation.flags });
     stack.defer(() => cluster.stop());
