@@ -3,14 +3,19 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
 import { startFace } from './face/face.ts';
+import type { ServingIdentity } from './face/serving-identity.ts';
 import { createLogger } from './observability/logger.ts';
 
 const usage = `imagestream-operator API face: image.openshift.io/v1 for the unmodified oc
 
-usage: npm run start:api -- --tls-cert-file FILE --tls-private-key-file FILE [flags]
+usage: npm run start:api -- [flags]
 
-  --tls-cert-file FILE         certificate that the APIService trusts, in PEM
+  --tls-cert-file FILE         certificate that the APIService trusts, in PEM, read again when it changes; without it the
+                               face makes an authority and a certificate, keeps them in the Secret
+                               imagestream-operator-api-serving, renews them, and tells the APIService
   --tls-private-key-file FILE  its key, in PEM
+  --namespace VALUE            where the face runs (default: POD_NAMESPACE, else imagestream-operator)
+  --service VALUE              Service by which the API server reaches it (default imagestream-operator-api)
   --host VALUE                 address to listen on (default 0.0.0.0)
   --port VALUE                 port to listen on; 0 lets the system choose (default 8443)
   --kubeconfig FILE            default: KUBECONFIG, ~/.kube/config, or the pod's service account
@@ -26,6 +31,8 @@ async function main(): Promise<number> {
       host: { type: 'string', default: '0.0.0.0' },
       port: { type: 'string', default: '8443' },
       kubeconfig: { type: 'string' },
+      namespace: { type: 'string' },
+      service: { type: 'string', default: 'imagestream-operator-api' },
       'local-registry': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -35,8 +42,10 @@ async function main(): Promise<number> {
     return 0;
   }
   const { 'tls-cert-file': certificateFile, 'tls-private-key-file': keyFile } = values;
-  if (certificateFile === undefined || keyFile === undefined)
-    throw new Error('--tls-cert-file and --tls-private-key-file are needed; see --help');
+  if ((certificateFile === undefined) !== (keyFile === undefined))
+    throw new Error('--tls-cert-file and --tls-private-key-file go together');
+  // oxlint-disable-next-line node/no-process-env -- the one variable, set by the Deployment
+  const podNamespace = process.env['POD_NAMESPACE'];
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port ${values.port}: must be a port`);
@@ -44,8 +53,12 @@ async function main(): Promise<number> {
     kubeconfig: values.kubeconfig,
     host: values.host,
     port,
-    certificate: await readFile(certificateFile, 'utf8'),
-    key: await readFile(keyFile, 'utf8'),
+    identity:
+      certificateFile === undefined || keyFile === undefined
+        ? undefined
+        : () => readIdentity(certificateFile, keyFile),
+    namespace: values.namespace ?? podNamespace ?? 'imagestream-operator',
+    service: values.service,
     localRegistry: values['local-registry'],
     log: createLogger('info'),
     userAgent: `imagestream-operator-api/${packageJson.version}`,
@@ -55,6 +68,10 @@ async function main(): Promise<number> {
   });
   await face.stop();
   return 0;
+}
+
+async function readIdentity(certificateFile: string, keyFile: string): Promise<ServingIdentity> {
+  return { certificate: await readFile(certificateFile, 'utf8'), key: await readFile(keyFile, 'utf8') };
 }
 
 main().then(

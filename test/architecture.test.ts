@@ -53,7 +53,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
     ],
   },
   'face-main.ts': {
-    areas: ['face/face.ts', 'observability/logger.ts'],
+    areas: ['face/face.ts', 'observability/logger.ts', 'type face/serving-identity.ts'],
     packages: ['../package.json', 'node:fs/promises', 'node:util'],
   },
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
@@ -114,6 +114,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   'controllers/job-replacer.ts': ['runtime/clock.ts'],
   'controllers/tag-object-writer.ts': ['runtime/stable-hash.ts'],
   'controllers/tag-objects.ts': ['runtime/stable-hash.ts'],
+  'face/serving-certificate.ts': ['@peculiar/x509', 'reflect-metadata'],
   'kube/transport.ts': ['node:crypto', 'type node:https', '@kubernetes/client-node', 'undici'],
   'registry/address-guard.ts': ['node:net'],
   'registry/connection-pools.ts': ['type node:tls', 'undici'],

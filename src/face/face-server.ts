@@ -20,6 +20,7 @@ import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
 import { type RequestInfo, requestInfoOf, servedPath } from './request-info.ts';
+import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
   methodNotAllowed,
@@ -35,9 +36,7 @@ export type Handler = (exchange: Exchange) => Promise<void>;
 
 /** Options of {@link FaceServer}. */
 export interface FaceServerOptions {
-  /** PEM. */
-  readonly certificate: string;
-  readonly key: string;
+  readonly identity: ServingIdentity;
   readonly trust: ProxyTrust;
   readonly access: Access;
   /** By resource. */
@@ -65,9 +64,12 @@ export class FaceServer {
   constructor(options: FaceServerOptions) {
     this.#options = options;
     this.#trust = options.trust;
-    this.#server = createServer({ ...limits, ...this.#tls(options.trust) }, (request, response) => {
-      void this.#answer(request, response);
-    });
+    this.#server = createServer(
+      { ...limits, ...tlsOf(options.trust, options.identity) },
+      (request, response) => {
+        void this.#answer(request, response);
+      },
+    );
   }
 
   /** Listens, and resolves to the port. */
@@ -78,9 +80,9 @@ export class FaceServer {
     return promise;
   }
 
-  /** From now on another authority or other names count. */
-  setTrust(trust: ProxyTrust): void {
-    this.#server.setSecureContext(this.#tls(trust));
+  /** From now on another front proxy counts, or another certificate is shown. */
+  renew(trust: ProxyTrust, identity: ServingIdentity): void {
+    this.#server.setSecureContext(tlsOf(trust, identity));
     this.#trust = trust;
     // They were let in by the old one.
     this.#server.closeAllConnections();
@@ -92,12 +94,6 @@ export class FaceServer {
     this.#server.close(() => resolve());
     this.#server.closeAllConnections();
     return promise;
-  }
-
-  #tls({ ca }: ProxyTrust) {
-    const { certificate: cert, key } = this.#options;
-    // Health checks have no certificate: who has none is refused by the answer, not by the handshake.
-    return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -177,6 +173,11 @@ export class FaceServer {
     if (!part.verbs.includes(verb)) throw methodNotAllowed();
     return handler;
   }
+}
+
+/** Health checks have no certificate: who has none is refused by the answer, not by the handshake. */
+function tlsOf({ ca }: ProxyTrust, { certificate: cert, key }: ServingIdentity) {
+  return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
 }
 
 function urlOf(request: IncomingMessage): URL {

@@ -10,6 +10,7 @@ import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
+import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
 import { TagWrites } from './tag-writes.ts';
@@ -20,13 +21,17 @@ export interface FaceParts {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** PEM. */
-  readonly certificate: string;
-  readonly key: string;
+  /** Reads what to serve with, now and again; undefined: the face makes it itself. */
+  readonly identity: (() => Promise<ServingIdentity>) | undefined;
+  /** Where the face runs, and the Service by which it is reached. */
+  readonly namespace: string;
+  readonly service: string;
   /** Host (and port) of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
   readonly log: Logger;
   readonly userAgent: string;
+  /** Milliseconds between two looks after certificates; for tests. */
+  readonly periodMs?: number;
 }
 
 /** A running face. */
@@ -39,12 +44,12 @@ function isRead({ info: { verb } }: Exchange): boolean {
   return verb === 'get' || verb === 'list';
 }
 
-/** The front proxy is asked for this often. */
-const trustPeriodMs = 30_000;
+/** Certificates are looked after this often. */
+const followMs = 30_000;
 
 /** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
 export async function startFace(parts: FaceParts): Promise<Face> {
-  const { log, certificate, key, localRegistry } = parts;
+  const { log, namespace, service, localRegistry } = parts;
   const stopping = new AbortController();
   const clock = systemClock;
   const transport = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
@@ -66,24 +71,28 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => views.images(exchange)],
   ]);
-  const trust = await readTrust();
-  const server = new FaceServer({ certificate, key, trust, access, handlers, log });
+  const managed = new ManagedIdentity({ client, clock, log, namespace, service });
+  const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
+  const [trust, identity] = [await readTrust(), await readIdentity()];
+  const server = new FaceServer({ identity, trust, access, handlers, log });
   const port = await server.listen(parts.host, parts.port);
   log.info({ server: transport.server, port }, 'API face ready');
 
   const follow = async (): Promise<void> => {
-    let known = JSON.stringify(trust);
+    let known = JSON.stringify([trust, identity]);
     while (!stopping.signal.aborted) {
-      await sleep(clock, trustPeriodMs, stopping.signal);
+      await sleep(clock, parts.periodMs ?? followMs, stopping.signal);
       if (stopping.signal.aborted) return;
       try {
-        const next = await readTrust();
-        if (JSON.stringify(next) === known) continue;
-        server.setTrust(next);
-        known = JSON.stringify(next);
-        log.info('the certificate authority of the front proxy has changed');
+        const [nextTrust, nextIdentity] = [await readTrust(), await readIdentity()];
+        const next = JSON.stringify([nextTrust, nextIdentity]);
+        if (next === known) continue;
+        server.renew(nextTrust, nextIdentity);
+        known = next;
+        log.info('the front proxy or the serving certificate has changed');
       } catch (error) {
-        if (!stopping.signal.aborted) log.warn({ err: error }, 'the front proxy could not be looked up');
+        if (!stopping.signal.aborted)
+          log.warn({ err: error }, 'certificates could not be looked after, it is tried again');
       }
     }
   };

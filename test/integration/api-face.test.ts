@@ -3,10 +3,10 @@ import { request as httpsRequest } from 'node:https';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { apiServices, type Identity } from '../support/aggregation.ts';
+import { apiServices, type Identity, serviceNamespace } from '../support/aggregation.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaceFixture, served } from '../support/face-fixture.ts';
-import { imageStreams, type KubeObject, resource, roleBindings } from '../support/resources.ts';
+import { imageStreams, type KubeObject, resource, roleBindings, secrets } from '../support/resources.ts';
 
 let face: FaceFixture;
 
@@ -334,4 +334,27 @@ it('gives v1 back when its APIService goes, with the objects in place', async ()
   );
   expect(stream.status?.tags?.[0]?.items?.[0]?.image).toBe(face.pushed.digest);
   await face.takeOver();
+});
+
+it('makes its certificate anew when the Secret goes, and tells the API server', async () => {
+  const { kube } = face.view;
+  const place = { namespace: serviceNamespace, name: 'imagestream-operator-api-serving' };
+  const bundleOf = async (): Promise<string | undefined> =>
+    (await kube.get(apiServices, { name: 'v1.image.openshift.io' })).spec?.caBundle;
+  const before = await bundleOf();
+  expect(before).toBeDefined();
+  await kube.delete(secrets, place);
+  await eventually(
+    async () => {
+      const after = await bundleOf();
+      return after !== before && (await face.get(face.path('imagestreams/web'))).status === 200;
+    },
+    { what: 'the new authority' },
+  );
+  expect(Object.keys((await kube.get(secrets, place)).data ?? {})).toEqual([
+    'ca.crt',
+    'ca.key',
+    'tls.crt',
+    'tls.key',
+  ]);
 });

@@ -11,11 +11,12 @@ import { type KubeObject, namespaces, resource } from './resources.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const dayMs = 86_400_000;
-const serviceNamespace = 'imagestream-operator';
-const serviceName = 'imagestream-operator-api';
+export const serviceNamespace = 'imagestream-operator';
+export const serviceName = 'imagestream-operator-api';
 
 export const apiServices = resource<
   KubeObject & {
+    readonly spec?: { readonly caBundle?: string };
     readonly status?: { readonly conditions?: readonly { type: string; status: string; message?: string }[] };
   }
 >('apiregistration.k8s.io/v1', 'APIService', 'apiservices');
@@ -51,9 +52,8 @@ class Authority {
     return new Authority(certificate, keys);
   }
 
-  async issue(name: string, dnsName?: string): Promise<Identity> {
+  async issue(name: string): Promise<Identity> {
     const keys = await newKeys();
-    const usage = dnsName === undefined ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth;
     const certificate = await x509.X509CertificateGenerator.create({
       ...validity(),
       subject: `CN=${name}`,
@@ -61,12 +61,7 @@ class Authority {
       publicKey: keys.publicKey,
       signingKey: this.#keys.privateKey,
       signingAlgorithm: algorithm,
-      extensions: [
-        new x509.ExtendedKeyUsageExtension([usage]),
-        ...(dnsName === undefined
-          ? []
-          : [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: dnsName }])]),
-      ],
+      extensions: [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])],
     });
     const key = x509.PemConverter.encode(
       await crypto.subtle.exportKey('pkcs8', keys.privateKey),
@@ -97,31 +92,20 @@ export class Aggregation {
   readonly proxy: Identity;
   /** A client certificate of the same authority with another name. */
   readonly stranger: Identity;
-  readonly servingCertificatePath: string;
-  readonly servingKeyPath: string;
-  readonly #servingCa: string;
-
   private constructor(parts: {
     flags: readonly string[];
     proxy: Identity;
     stranger: Identity;
-    paths: readonly [certificate: string, key: string];
-    servingCa: string;
   }) {
     this.flags = parts.flags;
     this.proxy = parts.proxy;
     this.stranger = parts.stranger;
-    [this.servingCertificatePath, this.servingKeyPath] = parts.paths;
-    this.#servingCa = parts.servingCa;
   }
 
   static async create(folder: string): Promise<Aggregation> {
     const front = await Authority.create('front-proxy-ca');
     const proxy = await front.issue('front-proxy-client');
     const stranger = await front.issue('somebody-else');
-    const serving = await Authority.create('serving-ca');
-    const host = `${serviceName}.${serviceNamespace}.svc`;
-    const identity = await serving.issue(host, host);
     const write = async (name: string, text: string): Promise<string> => {
       const path = join(folder, name);
       await writeFile(path, text, { mode: 0o600 });
@@ -136,16 +120,15 @@ export class Aggregation {
       `--proxy-client-cert-file=${await write('front-proxy.crt', proxy.certificate)}`,
       `--proxy-client-key-file=${await write('front-proxy.key', proxy.key)}`,
     ];
-    const paths = [
-      await write('serving.crt', identity.certificate),
-      await write('serving.key', identity.key),
-    ] as const;
-    return new Aggregation({ flags, proxy, stranger, paths, servingCa: serving.certificate.toString('pem') });
+    return new Aggregation({ flags, proxy, stranger });
+  }
+
+  async createNamespace(kube: KubeClient): Promise<void> {
+    await kube.apply(namespaces, { metadata: { name: serviceNamespace } });
   }
 
   /** Gives `image.openshift.io/v1` to a server on a port of this machine. */
   async register(kube: KubeClient, port: number): Promise<void> {
-    await kube.apply(namespaces, { metadata: { name: serviceNamespace } });
     await kube.apply(resource('v1', 'Service', 'services'), {
       metadata: { namespace: serviceNamespace, name: serviceName },
       spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] },
@@ -161,7 +144,6 @@ export class Aggregation {
         groupPriorityMinimum: 1_000,
         versionPriority: 100,
         service: { namespace: serviceNamespace, name: serviceName, port },
-        caBundle: Buffer.from(this.#servingCa).toString('base64'),
       },
     } as KubeObject);
   }

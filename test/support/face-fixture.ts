@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { expect, inject } from 'vitest';
 
 import { type Face, startFace } from '../../src/face/face.ts';
-import { Aggregation } from './aggregation.ts';
+import { Aggregation, serviceName, serviceNamespace } from './aggregation.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { eventually } from './eventually.ts';
 import { SharedCluster } from './fixture.ts';
@@ -12,7 +12,6 @@ import { OperatorProcess } from './operator-process.ts';
 import { crds } from './own-cluster.ts';
 import { Scenario } from './scenario.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
-import { readTlsIdentity } from './tls-files.ts';
 
 /** The path of what the face serves. */
 export const served = '/apis/image.openshift.io/v1';
@@ -62,7 +61,8 @@ export class FaceFixture {
     stack.defer(async () => {
       await operator.stop();
     });
-    const face = await startTestFace(cluster, aggregation);
+    await aggregation.createNamespace(view.kube);
+    const face = await startTestFace(cluster);
     stack.defer(() => face.stop());
     const scenario = await Scenario.start(view);
     stack.use(scenario);
@@ -117,20 +117,17 @@ export class FaceFixture {
   }
 }
 
-async function startTestFace({ kubeconfigPath }: Cluster, aggregation: Aggregation): Promise<Face> {
-  const { cert, key } = await readTlsIdentity({
-    ca: '',
-    certificatePath: aggregation.servingCertificatePath,
-    certificateKeyPath: aggregation.servingKeyPath,
-  });
+async function startTestFace({ kubeconfigPath }: Cluster): Promise<Face> {
   return startFace({
     kubeconfig: kubeconfigPath,
     host: 'localhost',
     port: 0,
-    certificate: cert,
-    key,
+    identity: undefined,
+    namespace: serviceNamespace,
+    service: serviceName,
     localRegistry: undefined,
     log: pino({ enabled: false }),
     userAgent: 'test-face',
+    periodMs: 200,
   });
 }
