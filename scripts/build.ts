@@ -1,5 +1,6 @@
 /**
- * Bundles the operator into one file for the container image: `node main.mjs` needs nothing beside it but Node 24.
+ * Bundles the operator and the API face into a file each for the container image: `node main.mjs` and `node face-main.mjs` need
+ * nothing beside them but Node 24.
  *
  * Beside the bundle lie its source map, the licence comments of the sources, and the licences of the packages that
  * went into it. The same sources give the same bytes, wherever the checkout is.
@@ -12,7 +13,7 @@ import { build, type Metafile } from 'esbuild';
 
 const USAGE = `Usage: node scripts/build.ts [--outdir FOLDER] [--help]
 
-Bundles src/main.ts with everything that it imports.
+Bundles src/main.ts and src/face-main.ts with everything that they import.
 
   --outdir  the folder to write to, default dist
   --help    print this text
@@ -57,9 +58,10 @@ function parseOptions(): { readonly outdir: string; readonly help?: boolean } | 
 async function bundle(outdir: string): Promise<void> {
   const { metafile, outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: ['src/main.ts'],
+    entryPoints: ['src/main.ts', 'src/face-main.ts'],
     // Written below: so the paths in the source map do not depend on --outdir.
-    outfile: 'dist/main.mjs',
+    outdir: 'dist',
+    outExtension: { '.js': '.mjs' },
     write: false,
     // Nor on where a linked node_modules really lies.
     preserveSymlinks: true,

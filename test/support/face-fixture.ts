@@ -9,6 +9,7 @@ import { eventually } from './eventually.ts';
 import { SharedCluster } from './fixture.ts';
 import type { BuiltImage } from './images.ts';
 import { OperatorProcess } from './operator-process.ts';
+import { createFaceCredentials, type OperatorCredentials } from './operator-rights.ts';
 import { crds } from './own-cluster.ts';
 import { Scenario } from './scenario.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
@@ -62,7 +63,7 @@ export class FaceFixture {
       await operator.stop();
     });
     await aggregation.createNamespace(view.kube);
-    const face = await startTestFace(cluster);
+    const face = await startTestFace(await createFaceCredentials(cluster));
     stack.defer(() => face.stop());
     const scenario = await Scenario.start(view);
     stack.use(scenario);
@@ -117,7 +118,7 @@ export class FaceFixture {
   }
 }
 
-async function startTestFace({ kubeconfigPath }: Cluster): Promise<Face> {
+async function startTestFace({ kubeconfigPath }: OperatorCredentials): Promise<Face> {
   return startFace({
     kubeconfig: kubeconfigPath,
     host: 'localhost',

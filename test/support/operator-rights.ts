@@ -10,6 +10,11 @@ import type { KubeObject } from './resources.ts';
 /** The kustomization that an administrator applies. */
 export const defaultInstall = fileURLToPath(new URL('../../config/default/', import.meta.url));
 
+/** The kustomization of the API face. */
+const faceInstall = fileURLToPath(new URL('../../config/api/', import.meta.url));
+/** The ServiceAccount of the API face, as the API server calls its user. */
+const faceUser = 'system:serviceaccount:imagestream-operator:imagestream-operator-api';
+
 /** The operator's ServiceAccount, as the API server calls its user. */
 export const operatorUser = 'system:serviceaccount:imagestream-operator:imagestream-operator';
 
@@ -34,27 +39,44 @@ export interface OperatorCredentials {
  * and logs it in.
  */
 export async function createOperatorCredentials(cluster: Cluster): Promise<OperatorCredentials> {
-  const objects = loadAll(await kubectl(cluster, ['kustomize', defaultInstall])) as KubeObject[];
+  await applyRights(cluster, { folder: defaultInstall, user: operatorUser });
+  return requestOperatorCredentials(cluster);
+}
+
+/** The same for the API face, with the rights of config/api. */
+export async function createFaceCredentials(cluster: Cluster): Promise<OperatorCredentials> {
+  await applyRights(cluster, { folder: faceInstall, user: faceUser });
+  return requestCredentials(cluster, faceUser);
+}
+
+async function applyRights(
+  cluster: Cluster,
+  { folder, user }: { folder: string; user: string },
+): Promise<void> {
+  const objects = loadAll(await kubectl(cluster, ['kustomize', folder])) as KubeObject[];
   const items = objects.filter(({ kind = '' }) => rightsKinds.includes(kind));
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   await kubectl(cluster, ['apply', '--server-side', '-f', '-'], list);
   // The API server learns of new rights by a watch of its own.
-  const question = ['auth', 'can-i', 'watch', 'imagestreams', '--all-namespaces', '--as', operatorUser];
+  const question = ['auth', 'can-i', 'watch', 'imagestreams', '--all-namespaces', '--as', user];
   await eventually(async () => (await cluster.kubectl(question)).exitCode === 0, {
-    what: 'the rights of config/default to hold',
+    what: `the rights of ${folder} to hold`,
   });
-  return requestOperatorCredentials(cluster);
 }
 
 /** Logs the operator's ServiceAccount in, which has to be there. */
-export async function requestOperatorCredentials(cluster: Cluster): Promise<OperatorCredentials> {
-  const [, , namespace = '', name = ''] = operatorUser.split(':');
+export function requestOperatorCredentials(cluster: Cluster): Promise<OperatorCredentials> {
+  return requestCredentials(cluster, operatorUser);
+}
+
+async function requestCredentials(cluster: Cluster, user: string): Promise<OperatorCredentials> {
+  const [, , namespace = '', name = ''] = user.split(':');
   // Longer than any test run: nobody renews this token.
   const request = ['create', 'token', name, '--namespace', namespace, '--duration', '6h'];
   const token = (await kubectl(cluster, request)).trim();
   const admin = JSON.parse(await readFile(cluster.kubeconfigPath, 'utf8')) as { users: { name: string }[] };
-  const config = { ...admin, users: admin.users.map((user) => ({ ...user, user: { token } })) };
-  const kubeconfigPath = join(cluster.dir, 'operator.kubeconfig');
+  const config = { ...admin, users: admin.users.map((each) => ({ ...each, user: { token } })) };
+  const kubeconfigPath = join(cluster.dir, `${name}.kubeconfig`);
   await writeFile(kubeconfigPath, JSON.stringify(config), { mode: 0o600 });
   return { token, kubeconfigPath };
 }
