@@ -232,7 +232,14 @@ describe('an installation, from the first apply to the last delete', () => {
 
   it('takes the API face beside it', async () => {
     const api = fileURLToPath(new URL('../../config/api/', import.meta.url));
-    const printed = await kubectl(['apply', '--server-side', '--dry-run=server', '-k', api]);
+    const printed = await kubectl([
+      'apply',
+      '--server-side',
+      '--force-conflicts',
+      '--dry-run=server',
+      '-k',
+      api,
+    ]);
     expect(printed).toContain('apiservice.apiregistration.k8s.io/v1.image.openshift.io serverside-applied');
     expect(printed).toContain('deployment.apps/imagestream-operator-api serverside-applied');
   });
