@@ -77,9 +77,13 @@ describe('the operator', () => {
 
     // Nothing is left of what they held.
     expect(await own.view.kubectl(['apply', '--server-side', '-f', crds])).toMatchObject({ exitCode: 0 });
-    await eventually(() => own.view.kube.list(images), { what: 'the definitions to be served again' });
-    for (const type of [imageStreams, imageStreamTags, images])
-      expect(await own.view.kube.list(type)).toEqual([]);
+    for (const type of [imageStreams, imageStreamTags, images]) {
+      // Each is served a little later than the one before.
+      const left = await eventually(() => own.view.kube.list(type), {
+        what: `${type.plural} to be served again`,
+      });
+      expect(left).toEqual([]);
+    }
   });
 
   it('outlives its definitions, and goes on when they come back', async () => {
