@@ -1,9 +1,8 @@
 // The API face: image.openshift.io/v1 as OpenShift serves it; streams, who may ask, and what is refused.
-import { request as httpsRequest } from 'node:https';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { apiServices, type Identity, serviceNamespace } from '../support/aggregation.ts';
+import { apiServices, serviceNamespace } from '../support/aggregation.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaceFixture, served } from '../support/face-fixture.ts';
 import { imageStreams, type KubeObject, resource, roleBindings, secrets } from '../support/resources.ts';
@@ -177,20 +176,6 @@ describe('who asks', () => {
     });
   });
 
-  const direct = (path: string, identity?: Identity, headers: Record<string, string> = {}): Promise<number> =>
-    new Promise((resolve, reject) => {
-      const tls = identity === undefined ? {} : { cert: identity.certificate, key: identity.key };
-      httpsRequest(
-        { host: 'localhost', port: face.face.port, path, headers, rejectUnauthorized: false, ...tls },
-        (response) => {
-          response.resume();
-          resolve(response.statusCode ?? 0);
-        },
-      )
-        .on('error', reject)
-        .end();
-    });
-
   it('needs the right to create for what an apply or an update makes', async () => {
     const { kube } = face.view;
     const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
@@ -232,11 +217,11 @@ describe('who asks', () => {
 
   it('is believed from the front proxy only', async () => {
     const forged = { 'x-remote-user': 'system:admin', 'x-remote-group': 'system:masters' };
-    expect(await direct(served, undefined, forged)).toBe(401);
-    expect(await direct(served, face.aggregation.stranger, forged)).toBe(401);
-    expect(await direct(served, face.aggregation.proxy)).toBe(401);
-    expect(await direct(`${served}/imagestreams`, face.aggregation.proxy, forged)).toBe(200);
-    expect(await direct('/readyz')).toBe(200);
+    expect(await face.direct(served, undefined, forged)).toBe(401);
+    expect(await face.direct(served, face.aggregation.stranger, forged)).toBe(401);
+    expect(await face.direct(served, face.aggregation.proxy)).toBe(401);
+    expect(await face.direct(`${served}/imagestreams`, face.aggregation.proxy, forged)).toBe(200);
+    expect(await face.direct('/readyz')).toBe(200);
   });
 });
 

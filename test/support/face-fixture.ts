@@ -1,9 +1,10 @@
 // The API face behind a real aggregation layer, with an operator that runs and a stream that has an image.
+import { request } from 'node:https';
 import { pino } from 'pino';
 import { expect, inject } from 'vitest';
 
 import { type Face, startFace } from '../../src/face/face.ts';
-import { Aggregation, serviceName, serviceNamespace } from './aggregation.ts';
+import { Aggregation, type Identity, serviceName, serviceNamespace } from './aggregation.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { eventually } from './eventually.ts';
 import { SharedCluster } from './fixture.ts';
@@ -101,6 +102,27 @@ export class FaceFixture {
   ): Promise<FaceAnswer> {
     const { status, text } = await this.view.kube.request(method, path, document);
     return { status, body: JSON.parse(text) as Record<string, unknown> };
+  }
+
+  /** Past the front proxy, with a client certificate or without; the status of the answer. */
+  direct(path: string, identity?: Identity, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    const tls = identity === undefined ? {} : { cert: identity.certificate, key: identity.key };
+    const options = {
+      host: 'localhost',
+      port: this.face.port,
+      path,
+      headers,
+      rejectUnauthorized: false,
+      ...tls,
+    };
+    return new Promise((resolve, reject) => {
+      request(options, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      })
+        .on('error', reject)
+        .end();
+    });
   }
 
   /** Runs kubectl in the scenario's namespace, and returns what it printed. */
