@@ -230,20 +230,6 @@ describe('an installation, from the first apply to the last delete', () => {
     expect(stdout.trimEnd().split('\n').length).toBe((await installedObjects()).length);
   });
 
-  it('takes the API face beside it', async () => {
-    const api = fileURLToPath(new URL('../../config/api/', import.meta.url));
-    const printed = await kubectl([
-      'apply',
-      '--server-side',
-      '--force-conflicts',
-      '--dry-run=server',
-      '-k',
-      api,
-    ]);
-    expect(printed).toContain('apiservice.apiregistration.k8s.io/v1.image.openshift.io serverside-applied');
-    expect(printed).toContain('deployment.apps/imagestream-operator-api serverside-applied');
-  });
-
   it('gets its pod past the pod security standard `restricted`, without a warning', async () => {
     const { items } = JSON.parse(await kubectl(['get', 'pods', ...inNamespace, '-o', 'json'])) as {
       items: { metadata: { labels: Record<string, string> } }[];
