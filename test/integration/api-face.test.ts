@@ -1,5 +1,4 @@
 // The API face: image.openshift.io/v1 as OpenShift serves it; streams, who may ask, and what is refused.
-import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -343,13 +342,4 @@ it('makes its certificate anew when the Secret goes, and tells the API server', 
     'tls.crt',
     'tls.key',
   ]);
-});
-
-it('is installed by config/api', async () => {
-  const folder = fileURLToPath(new URL('../../config/api/', import.meta.url));
-  const apply = ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-k', folder];
-  const { stdout, exitCode } = await face.cluster.kubectl(apply);
-  expect(exitCode).toBe(0);
-  expect(stdout).toContain('apiservice.apiregistration.k8s.io/v1.image.openshift.io serverside-applied');
-  expect(stdout).toContain('deployment.apps/imagestream-operator-api serverside-applied');
 });
