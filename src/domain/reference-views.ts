@@ -335,7 +335,9 @@ function imageContentOf(image: Image): ViewedImageContent {
     dockerImageConfig: _config,
     ...content
   } = image;
-  return { ...content, metadata: imageMetadataOf(image) };
+  // Who has written it says nothing about the tag.
+  const { managedFields: _managed, ...metadata } = imageMetadataOf(image);
+  return { ...content, metadata };
 }
 
 /** The Image's own metadata, under the digest that the stored name stands for. */

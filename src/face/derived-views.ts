@@ -28,6 +28,7 @@ import { isNotFound } from '../kube/errors.ts';
 import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Exchange, sendJson } from './exchange.ts';
+import { selectedName } from './request-info.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
 import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
 import { served, toServed } from './versions.ts';
@@ -262,7 +263,7 @@ function labelsOf(url: URL): { labelSelector?: string } {
 function nameSelectorOf(url: URL): string | undefined {
   const selector = url.searchParams.get('fieldSelector');
   if (selector === null || selector === '') return undefined;
-  const name = /^metadata\.name==?([^,]+)$/.exec(selector)?.[1];
+  const name = selectedName({ verb: 'list' }, url);
   if (name !== undefined) return name;
   throw new StatusError(400, 'BadRequest', `field label not supported: ${selector.split(/[=!,]/)[0] ?? ''}`);
 }

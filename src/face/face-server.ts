@@ -19,7 +19,7 @@ import { type Exchange, sendJson } from './exchange.ts';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
-import { type RequestInfo, requestInfoOf, servedPath } from './request-info.ts';
+import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './request-info.ts';
 import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
@@ -134,7 +134,7 @@ export class FaceServer {
     const info = requestInfoOf(request.method ?? '', url);
     if (info === undefined) throw noSuchResource();
     const handler = this.#handlerOf(info);
-    await this.#options.access.check(caller, info);
+    await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     await this.#counted(info, () =>
       handler({ request, response, url, info, caller, form: formOf(request.headers.accept), signal }),
     );

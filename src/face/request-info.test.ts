@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { requestInfoOf } from './request-info.ts';
+import { requestInfoOf, selectedName } from './request-info.ts';
 
 const root = '/apis/image.openshift.io/v1';
 
@@ -58,4 +58,21 @@ it.each([
   { method: 'TRACE', path: `${root}/imagestreams` },
 ])('$method $path is nothing that is served', ({ method, path }) => {
   expect(requestInfoOf(method, new URL(`https://x${path}`))).toBeUndefined();
+});
+
+it.each([
+  { query: 'fieldSelector=metadata.name%3Dweb', want: 'web' },
+  { query: 'fieldSelector=metadata.name%3D%3Dweb:1', want: 'web:1' },
+  { query: 'fieldSelector=metadata.name!%3Dweb', want: undefined },
+  { query: 'fieldSelector=metadata.name%3Dweb,metadata.namespace%3Da', want: undefined },
+  { query: 'fieldSelector=status.x%3Dweb', want: undefined },
+  { query: '', want: undefined },
+])('the name that ?$query asks for', ({ query, want }) => {
+  expect(selectedName({ verb: 'watch' }, new URL(`https://x/?${query}`))).toBe(want);
+});
+
+it('a creation has no name, whatever its selector says', () => {
+  expect(
+    selectedName({ verb: 'create' }, new URL('https://x/?fieldSelector=metadata.name%3Dweb')),
+  ).toBeUndefined();
 });

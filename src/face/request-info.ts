@@ -34,6 +34,17 @@ export function requestInfoOf(method: string, url: URL): RequestInfo | undefined
   return { verb, namespace, resource, name, subresource };
 }
 
+const selecting: readonly Verb[] = ['list', 'watch', 'deletecollection'];
+
+/**
+ * The name that the field selector of a collection asks for, so that who may see one object may list and watch it by its name;
+ * undefined for any other selector, and for requests that no selector narrows.
+ */
+export function selectedName({ verb }: Pick<RequestInfo, 'verb'>, { searchParams }: URL): string | undefined {
+  if (!selecting.includes(verb)) return undefined;
+  return /^metadata\.name==?([^,=!]+)$/.exec(searchParams.get('fieldSelector') ?? '')?.[1];
+}
+
 function verbOf(method: string, isNamed: boolean, watch: string | null): Verb | undefined {
   const isWatch = watch !== null && !['false', '0'].includes(watch.toLowerCase());
   switch (method) {
