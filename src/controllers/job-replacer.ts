@@ -164,6 +164,8 @@ export class JobReplacer {
       return { kind: 'deleting' };
     }
     if (present !== undefined) return this.#drop(pending, signal);
+    // Whoever has given the Job up before it was gone is heard.
+    if ((await this.read(pending, signal)) === undefined) return { kind: 'dropped' };
     let job: KubeObject;
     try {
       job = await this.#client.create(jobKind.resource, jobWith(kept.job, kept.workload, moves), signal);

@@ -31,6 +31,7 @@ afterAll(async () => {
 });
 
 const many = 150;
+const never = new AbortController().signal;
 const imageOf = ({ spec }: Workload): string | undefined => spec.template.spec.containers[0]?.image;
 
 async function imagesIn({ namespace }: Scenario): Promise<readonly (string | undefined)[]> {
@@ -87,6 +88,11 @@ it('an operator that is killed in the middle leaves the rest to the next one, an
   await startTestOperator(kubeconfigPath, slowly);
 
   await allHave(scenario, scenario.pinned(second.digest));
+  // The API server writes its log a little after the object.
+  await eventually(async () => [...(await patches(scenario)).values()].every((count) => count >= 2), {
+    what: 'the log to have all patches',
+  });
+  await audit.settled(never);
   const counts = await patches(scenario);
   expect(counts.size).toBe(many);
   expect(new Set(counts.values())).toEqual(new Set([2]));
