@@ -8,7 +8,7 @@ import { mergePatchOf } from '../domain/json-difference.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
 import type { FoldSettings } from '../domain/tag-status.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound, isRefused, isTooLarge } from '../kube/errors.ts';
+import { isConflict, isNotFound, isRefused, isTooLarge, undefinedIfNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { objectKey } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -133,7 +133,7 @@ async function writeStatus(
       if (isNotFound(error)) return undefined;
       if (!isConflict(error) || attempt === maxWriteAttempts) throw error;
     }
-    const fresh = await client.get(imageStreams, { namespace, name }, signal).catch(absent);
+    const fresh = await client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
     if (fresh === undefined || fresh.metadata.uid !== uid) return undefined;
     current = fresh;
   }
@@ -153,9 +153,4 @@ function tagObjectsOf(
     else if (views.wasDeleted(key, view)) deletedTagObjects.add(tag);
   }
   return { tagObjects, deletedTagObjects };
-}
-
-function absent(error: unknown): undefined {
-  if (isNotFound(error)) return undefined;
-  throw error;
 }

@@ -327,7 +327,8 @@ function taggedImageOf(
   return { ...content, metadata: { ...content.metadata, annotations } };
 }
 
-function imageContentOf(image: Image): ViewedImageContent {
+/** What other kinds show of an Image: without the manifest and who has written it, under its digest. */
+export function imageContentOf(image: Image): ViewedImageContent {
   const {
     apiVersion: _version,
     kind: _kind,

@@ -3,6 +3,7 @@ import type { Image } from '../api/generated/image.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { arrayOf, isJsonObject, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import { parseImageReference } from './image-reference.ts';
+import { imageContentOf } from './reference-views.ts';
 
 /** An image that is to be imported. */
 export interface WantedImport {
@@ -157,15 +158,8 @@ export function lateOutcome(tag: string, waitedMs: number): ImportOutcomeView {
 
 /** The image of an outcome as it is shown: under its digest, with the pull spec that the stream has. */
 export function importedImage(image: Image, digest: string, dockerImageReference: string): JsonObject {
-  const {
-    apiVersion: _version,
-    kind: _kind,
-    dockerImageManifest: _manifest,
-    dockerImageConfig: _config,
-    ...content
-  } = image;
-  const { managedFields: _managed, ...metadata } = image.metadata;
-  return { ...content, metadata: { ...metadata, name: digest }, dockerImageReference };
+  const content = imageContentOf(image);
+  return { ...content, metadata: { ...content.metadata, name: digest }, dockerImageReference };
 }
 
 function codeOf(reason: string): number {

@@ -24,7 +24,7 @@ import {
 } from '../domain/reference-views.ts';
 import { isStreamName } from '../domain/stream-name.ts';
 import type { KubeClient, ListOptions, ListPage } from '../kube/client.ts';
-import { isNotFound } from '../kube/errors.ts';
+import { undefinedIfNotFound } from '../kube/errors.ts';
 import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Exchange, sendJson } from './exchange.ts';
@@ -67,32 +67,24 @@ export class DerivedViews {
 
   /** `imagestreamtags`: one by `stream:tag`, or all of a namespace or of all. */
   async tags(exchange: Exchange): Promise<void> {
-    const { namespace, name } = exchange.info;
+    const { name } = exchange.info;
     if (name === undefined) {
       const of = (stream: ImageStream): readonly KubeObject[] => imageStreamTagList(stream, this.#options);
       return this.#list(exchange, { kind: 'ImageStreamTagList', table: imageStreamTagTable, of });
     }
-    const parsed = parseTagName(name);
-    if ('message' in parsed) throw badRequest(parsed.message);
-    const stream = await this.#stream(namespace ?? '', parsed.stream, exchange.signal);
-    const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
-    const image = await this.image(items[0]?.image, exchange.signal);
-    const found = imageStreamTagView(stream, parsed.tag, image, this.#options);
+    const { stream, tag, image } = await this.#tag(exchange, parseTagName(name));
+    const found = imageStreamTagView(stream, tag, image, this.#options);
     if ('missing' in found) throw notFound(found.missing, found.name);
     return this.#answer(exchange, imageStreamTagTable, found.view);
   }
 
   /** `imagetags`: all that spec and status say of a tag, also of one without an image. */
   async fullTags(exchange: Exchange): Promise<void> {
-    const { namespace, name } = exchange.info;
+    const { name } = exchange.info;
     if (name === undefined)
       return this.#list(exchange, { kind: 'ImageTagList', table: imageTagTable, of: imageTagList });
-    const parsed = parseTagName(name, 'ImageTags');
-    if ('message' in parsed) throw badRequest(parsed.message);
-    const stream = await this.#stream(namespace ?? '', parsed.stream, exchange.signal);
-    const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
-    const image = await this.image(items[0]?.image, exchange.signal);
-    const found = imageTagView(stream, parsed.tag, image, this.#options);
+    const { stream, tag, image } = await this.#tag(exchange, parseTagName(name, 'ImageTags'));
+    const found = imageTagView(stream, tag, image, this.#options);
     if ('missing' in found) throw notFound(found.missing, found.name);
     return this.#answer(exchange, imageTagTable, toServed(found.view));
   }
@@ -206,26 +198,31 @@ export class DerivedViews {
     return findImages(stream, id, (digest) => members.get(digest) ?? [])[0];
   }
 
+  /** A named tag with its stream and the newest image of its history, where there is one. */
+  async #tag(
+    { info: { namespace = '' }, signal }: Exchange,
+    parsed: ReturnType<typeof parseTagName>,
+  ): Promise<{ readonly stream: ImageStream; readonly tag: string; readonly image: Image | undefined }> {
+    if ('message' in parsed) throw badRequest(parsed.message);
+    const stream = await this.#stream(namespace, parsed.stream, signal);
+    const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
+    return { stream, tag: parsed.tag, image: await this.image(items[0]?.image, signal) };
+  }
+
   async #stream(namespace: string, name: string, signal: AbortSignal): Promise<ImageStream> {
     if (!isStreamName(name)) throw notFound('imagestreams', name);
-    try {
-      return await this.#options.client.get(imageStreams, { namespace, name }, signal);
-    } catch (error) {
-      if (isNotFound(error)) throw notFound('imagestreams', name);
-      throw error;
-    }
+    const { client } = this.#options;
+    const stream = await client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
+    if (stream === undefined) throw notFound('imagestreams', name);
+    return stream;
   }
 
   /** The stored Image of a digest; undefined when there is none. */
   async image(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
     // It comes from a URL, or from a status that others may have written.
     if (digest === undefined || digestProblem(digest) !== undefined) return undefined;
-    try {
-      return await this.#options.client.get(images, { name: imageObjectName(digest) }, signal);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const name = imageObjectName(digest);
+    return this.#options.client.get(images, { name }, signal).catch(undefinedIfNotFound);
   }
 
   async #answer({ response, form, url }: Exchange, table: TableShape, document: unknown): Promise<void> {

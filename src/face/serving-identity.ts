@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { type KubeObject, type Resource, type Secret, secrets } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ServingFiles, servingFiles } from './serving-certificate.ts';
 
@@ -62,7 +62,9 @@ export class ManagedIdentity {
     const { client, clock, log, namespace, service } = this.#options;
     const dnsNames = [`${service}.${namespace}.svc`];
     for (let attempt = 1; ; attempt++) {
-      const secret = await client.get(secrets, { namespace, name: secretName }, signal).catch(absent);
+      const secret = await client
+        .get(secrets, { namespace, name: secretName }, signal)
+        .catch(undefinedIfNotFound);
       const { files, changed } = await servingFiles(filesOf(secret), { dnsNames, now: clock.now() });
       if (!changed) return files;
       try {
@@ -92,7 +94,7 @@ export class ManagedIdentity {
   /** The API server trusts the authority that stands in the APIService; one that is for somebody else is left alone. */
   async #tell(authority: string, signal: AbortSignal): Promise<void> {
     const { client, log, namespace, service } = this.#options;
-    const present = await client.get(apiServices, apiService, signal).catch(absent);
+    const present = await client.get(apiServices, apiService, signal).catch(undefinedIfNotFound);
     const wanted = Buffer.from(authority).toString('base64');
     const isOurs = present?.spec?.service?.name === service && present.spec.service.namespace === namespace;
     if (present === undefined || !isOurs || present.spec?.caBundle === wanted) return;
@@ -110,9 +112,4 @@ function filesOf(secret: Secret | undefined): Partial<ServingFiles> | undefined 
     Buffer.from(secret.data?.[name] ?? '', 'base64').toString('utf8'),
   ]);
   return Object.fromEntries(texts) as Partial<ServingFiles>;
-}
-
-function absent(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
-  return undefined;
 }

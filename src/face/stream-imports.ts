@@ -17,10 +17,11 @@ import {
 } from '../domain/stream-import.ts';
 import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
+import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
+import { writeSpecTags } from './spec-tags.ts';
 import { badRequest, StatusError } from './status.ts';
 import { served, toServed } from './versions.ts';
 
@@ -83,29 +84,14 @@ export class StreamImports {
     const { client } = this.#options;
     const { signal } = exchange;
     for (let attempt = 1; ; attempt++) {
-      const present = await client.get(imageStreams, { namespace, name }, signal).catch(absent);
+      const present = await client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
       if (resourceVersion !== undefined && present?.metadata.resourceVersion !== resourceVersion)
         throw outdated(name, resourceVersion, present?.metadata.resourceVersion ?? '');
-      const tags = [...tagsToImport(present, wanted)];
+      const tags = tagsToImport(present, wanted);
       const generation = importGeneration(present);
       try {
-        if (present === undefined)
-          return {
-            stream: await client.create(
-              imageStreams,
-              newStream(namespace, name, tags),
-              signal,
-              managerOf(exchange),
-            ),
-            generation,
-          };
-        const { uid, resourceVersion: version } = present.metadata;
-        const document = { metadata: { uid, resourceVersion: version }, spec: { tags } };
-        const patch = { type: 'merge', document, ...managerOf(exchange) } as const;
-        return {
-          stream: await client.patch(imageStreams, { namespace, name }, patch, signal),
-          generation,
-        };
+        const written = { namespace, name, present, dryRun: false };
+        return { stream: await writeSpecTags(client, exchange, written, tags), generation };
       } catch (error) {
         if (!isConflict(error) || attempt === maxAttempts) throw error;
       }
@@ -187,22 +173,7 @@ function readImport(
   };
 }
 
-function newStream(namespace: string, name: string, tags: readonly object[]): ImageStream {
-  const metadata = { namespace, name };
-  return {
-    apiVersion: `${imageGroup}/v1crd`,
-    kind: 'ImageStream',
-    metadata,
-    spec: { tags },
-  } as unknown as ImageStream;
-}
-
 function outdated(name: string, from: string, to: string): StatusError {
   const message = `Operation cannot be fulfilled on imagestream.${imageGroup} ${JSON.stringify(name)}: the image stream was updated from ${JSON.stringify(from)} to ${JSON.stringify(to)}`;
   return new StatusError(409, 'Conflict', message, { name, group: imageGroup, kind: 'imagestream' });
-}
-
-function absent(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
-  return undefined;
 }

@@ -2,17 +2,18 @@
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
-import { imageGroup, imageStreams, imageStreamTags, storedVersion } from '../api/resources.ts';
+import { imageGroup, imageStreams, imageStreamTags } from '../api/resources.ts';
 import { parseTagName, writtenImageStreamTagView } from '../domain/reference-views.ts';
 import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
 import { createdTag, type TagWrite, tagsWithout, updatedTag, writtenTagOf } from '../domain/tag-writes.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, isNotFound, undefinedIfNotFound } from '../kube/errors.ts';
 import type { Access } from './access.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
+import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
 import { mergePatched } from './merge-patch.ts';
+import { type WrittenStream, writeSpecTags } from './spec-tags.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
 import { served } from './versions.ts';
 
@@ -133,7 +134,8 @@ export class TagWrites {
       if (tags === undefined && !hasHistory) throw notFound('imagestreamtags', name);
       checkUid(target, stream, valueAt(sent, ['preconditions', 'uid']));
       try {
-        if (tags !== undefined) await this.#patchTags(exchange, stream, tags, isDry);
+        if (tags !== undefined)
+          await this.#writeTags(exchange, { target, present: stream, dryRun: isDry }, tags);
         if (!isDry) await this.#deleteObject(namespace, tagObjectName(target.stream, tag), signal);
         const details = { name, group: imageGroup, kind: 'imagestreamtags', uid: stream.metadata.uid };
         return sendJson(response, 200, {
@@ -188,15 +190,7 @@ export class TagWrites {
       if (isNew && info.verb !== 'create')
         await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
       try {
-        const created = { ...newStream(target), spec: { tags: [...tags] } };
-        const stream =
-          present === undefined
-            ? await this.#options.client.create(imageStreams, created, signal, {
-                dryRun,
-                ...managerOf(exchange),
-              })
-            : await this.#patchTags(exchange, present, tags, dryRun);
-        return { stream, isNew };
+        return { stream: await this.#writeTags(exchange, { target, present, dryRun }, tags), isNew };
       } catch (error) {
         if (!isConflict(error)) throw error;
         if (attempt === maxAttempts) throw busy(target.name);
@@ -204,24 +198,19 @@ export class TagWrites {
     }
   }
 
-  #patchTags(
+  #writeTags(
     exchange: Exchange,
-    { metadata: { namespace, name, uid, resourceVersion } }: ImageStream,
+    {
+      target: { namespace, stream: name },
+      ...how
+    }: { readonly target: Target } & Pick<WrittenStream, 'present' | 'dryRun'>,
     tags: readonly TagReference[],
-    dryRun: boolean,
   ): Promise<ImageStream> {
-    const document = { metadata: { uid, resourceVersion }, spec: { tags } };
-    const patch = { type: 'merge', document, dryRun, ...managerOf(exchange) } as const;
-    return this.#options.client.patch(imageStreams, { namespace, name }, patch, exchange.signal);
+    return writeSpecTags(this.#options.client, exchange, { namespace, name, ...how }, tags);
   }
 
-  async #stream({ namespace, stream }: Target, signal: AbortSignal): Promise<ImageStream | undefined> {
-    try {
-      return await this.#options.client.get(imageStreams, { namespace, name: stream }, signal);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+  #stream({ namespace, stream: name }: Target, signal: AbortSignal): Promise<ImageStream | undefined> {
+    return this.#options.client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
   }
 
   async #answer(
@@ -233,10 +222,6 @@ export class TagWrites {
     const image: Image | undefined = await this.#options.views.image(entry?.items?.[0]?.image, signal);
     sendJson(response, code, writtenImageStreamTagView(stream, target.tag, image, this.#options));
   }
-}
-
-function newStream({ namespace, stream: name }: Target): ImageStream {
-  return { apiVersion: `${imageGroup}/${storedVersion}`, kind: 'ImageStream', metadata: { namespace, name } };
 }
 
 function targetOf({ info: { namespace = '' } }: Exchange, name: string): Target {

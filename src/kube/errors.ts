@@ -34,6 +34,12 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 404;
 }
 
+/** For reads of what need not be there: undefined instead of a 404; throws every other error. */
+export function undefinedIfNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+  return undefined;
+}
+
 /** The object changed since it was read, is another one by now, or exists already. */
 export function isConflict(error: unknown): boolean {
   return error instanceof KubeApiError && error.status === 409;
