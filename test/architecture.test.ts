@@ -37,7 +37,15 @@ const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['type pino'],
   },
   face: {
-    areas: ['api', 'domain', 'kube', 'runtime/bounded-body.ts', 'runtime/bounded-map.ts', 'runtime/clock.ts'],
+    areas: [
+      'api',
+      'domain',
+      'kube',
+      'runtime/bounded-body.ts',
+      'runtime/bounded-map.ts',
+      'runtime/clock.ts',
+      'runtime/places.ts',
+    ],
     packages: [
       'js-yaml',
       'node:crypto',

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { KubeApiError } from '../kube/errors.ts';
+import { Places } from '../runtime/places.ts';
 import type { Access } from './access.ts';
 import {
   aggregatedDocument,
@@ -51,15 +52,16 @@ const limits = {
   keepAliveTimeout: 150_000,
   maxHeaderSize: 256 * 1024,
 };
-/** Requests other than watches that are answered at a time. */
+/** Requests other than watches that are answered at a time, and those that wait for it. */
 const maxRequests = 200;
+const maxWaiting = 2_000;
 
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
   readonly #server: Server;
   #trust: ProxyTrust;
-  #running = 0;
+  readonly #places = new Places(maxRequests);
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
@@ -135,19 +137,19 @@ export class FaceServer {
     if (info === undefined) throw noSuchResource();
     const handler = this.#handlerOf(info);
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
-    await this.#counted(info, () =>
-      handler({ request, response, url, info, caller, form: formOf(request.headers.accept), signal }),
-    );
+    const form = formOf(request.headers.accept);
+    const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
+    // A watch lasts.
+    await (info.verb === 'watch' ? work() : this.#inTurn(work, signal));
   }
 
-  async #counted({ verb }: RequestInfo, work: () => Promise<void>): Promise<void> {
-    if (verb === 'watch') return work();
-    if (this.#running >= maxRequests) throw tooManyRequests();
-    this.#running++;
+  async #inTurn(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (this.#places.waiting >= maxWaiting) throw tooManyRequests();
+    const giveBack = await this.#places.take(signal);
     try {
       await work();
     } finally {
-      this.#running--;
+      giveBack();
     }
   }
 

@@ -1,18 +1,23 @@
 /** Puts the parts of the API face together, and follows the front proxy when its certificate authority rotates. */
 import type { Logger } from 'pino';
 import { configMaps } from '../api/resources.ts';
+import type { ShownDefaults } from '../domain/shown-stream.ts';
 import { KubeClient } from '../kube/client.ts';
 import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
-import { sleep, systemClock } from '../runtime/clock.ts';
+import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
+import { notFound } from './status.ts';
 import { StoredStreams } from './stored-streams.ts';
+import { StreamChecks } from './stream-checks.ts';
 import { StreamImports } from './stream-imports.ts';
+import { StreamRequests } from './stream-requests.ts';
+import { StreamWrites } from './stream-writes.ts';
 import { TagWrites } from './tag-writes.ts';
 
 /** What the face gets from its process. */
@@ -59,18 +64,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
   const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
-  const streams = new StoredStreams({ transport: passed, access, clock });
-  const views = new DerivedViews({ client, clock, localRegistry });
-  const writes = new TagWrites({ client, views, access, localRegistry });
-  const imports = new StreamImports({ client, views, clock });
-  const handlers = new Map<string, Handler>([
-    ['imagestreams', (exchange) => streams.serve(exchange)],
-    ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
-    ['imagetags', (exchange) => views.fullTags(exchange)],
-    ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
-    ['imagestreamimports', (exchange) => imports.serve(exchange)],
-    ['images', (exchange) => views.images(exchange)],
-  ]);
+  const handlers = createHandlers({ client, passed, access, clock, localRegistry });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
@@ -105,4 +99,53 @@ export async function startFace(parts: FaceParts): Promise<Face> {
       await Promise.all([transport.close(), passed.close()]);
     },
   };
+}
+
+/**
+ * The garbage collector goes on asking for the stored objects that it knew before the face came, by their own names and for
+ * nothing but metadata. That there are none ends it; any other refusal it takes for a reason to try again, for ever.
+ */
+function refuseStoredName({ form, info: { name, resource } }: Exchange): void {
+  if (form === 'metadata' && name !== undefined && !name.includes(':')) throw notFound(resource, name);
+}
+
+interface HandlerParts {
+  readonly client: KubeClient;
+  /** For what is passed on and nothing else. */
+  readonly passed: KubeTransport;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly localRegistry: string | undefined;
+}
+
+/** By resource. */
+function createHandlers({
+  client,
+  passed,
+  access,
+  clock,
+  localRegistry,
+}: HandlerParts): ReadonlyMap<string, Handler> {
+  const defaults: ShownDefaults = { importMode: 'Legacy' };
+  const requests = new StreamRequests(passed);
+  const checks = new StreamChecks({ access });
+  const streamWrites = new StreamWrites({ requests, access, checks, defaults });
+  const streams = new StoredStreams({ requests, writes: streamWrites, defaults, clock });
+  const views = new DerivedViews({ client, clock, localRegistry });
+  const writes = new TagWrites({ client, views, access, localRegistry });
+  const imports = new StreamImports({ client, views, clock });
+  return new Map<string, Handler>([
+    ['imagestreams', (exchange) => streams.serve(exchange)],
+    [
+      'imagestreamtags',
+      (exchange) => {
+        refuseStoredName(exchange);
+        return isRead(exchange) ? views.tags(exchange) : writes.serve(exchange);
+      },
+    ],
+    ['imagetags', (exchange) => views.fullTags(exchange)],
+    ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
+    ['imagestreamimports', (exchange) => imports.serve(exchange)],
+    ['images', (exchange) => views.images(exchange)],
+  ]);
 }

@@ -1,4 +1,5 @@
 /** Answers that are no objects: Status documents, in the words of a Kubernetes API server. */
+import { isJsonObject, type JsonObject, textOf } from '../api/json.ts';
 import { imageGroup } from '../api/resources.ts';
 import type { KubeApiError } from '../kube/errors.ts';
 
@@ -40,6 +41,14 @@ export class StatusError extends Error {
       ...more,
       code,
     };
+  }
+
+  /** A failure that the API server has answered with, with all that it says. */
+  static of(code: number, document: JsonObject): StatusError {
+    const text = (name: string): string => textOf(document[name]) ?? '';
+    const reason = text('reason') || 'InternalError';
+    const details = document['details'];
+    return new StatusError(code, reason, text('message'), isJsonObject(details) ? details : undefined);
   }
 }
 
@@ -84,6 +93,15 @@ export function notAcceptable(): StatusError {
     406,
     'NotAcceptable',
     'only the following media types are accepted: application/json',
+  );
+}
+
+/** 415: a body of a type that is not taken. */
+export function unsupportedMediaType(taken: readonly string[]): StatusError {
+  return new StatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${taken.join(', ')}`,
   );
 }
 

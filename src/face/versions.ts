@@ -39,6 +39,11 @@ export class ServedVersion extends Transform {
 
 const newline = 10;
 
+/** The same in a text that has come as a whole. */
+export function withServedNames(text: string): string {
+  return text.replaceAll(storedBytes.toString(), servedBytes.toString());
+}
+
 /** A document of people for the stored version: its own version and those of its `managedFields`. */
 export function toStored(document: unknown): unknown {
   return renamed(document, served, stored);

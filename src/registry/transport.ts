@@ -10,7 +10,7 @@ import { lookup as systemLookup } from 'node:dns';
 import { type Dispatcher, request as sendRequest } from 'undici';
 import { readBounded, readPrefix } from '../runtime/bounded-body.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { LargeBodies } from '../runtime/large-bodies.ts';
+import { Places } from '../runtime/places.ts';
 import type { AddressPolicy } from './address-guard.ts';
 import { ConnectionPools } from './connection-pools.ts';
 import { type LookupAll, refusalOfLiteral } from './connector.ts';
@@ -110,7 +110,7 @@ export class RegistryTransport {
   readonly #clock: Clock;
   readonly #pools: ConnectionPools;
   readonly #plainHosts: PlainHosts;
-  readonly #largeBodies = new LargeBodies(largeBodyPlaces);
+  readonly #largeBodies = new Places(largeBodyPlaces);
 
   /** Throws an Error when the operator's CA bundle cannot be read. */
   constructor(options: RegistryTransportOptions) {
@@ -319,7 +319,7 @@ async function readResponse(
   url: URL,
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
   { method, maxBytes, end: { signal } }: Exchange,
-  places: LargeBodies,
+  places: Places,
 ): Promise<RegistryResponse> {
   const flat = flattenHeaders(headers);
   const encoding = flat['content-encoding'] ?? 'identity';

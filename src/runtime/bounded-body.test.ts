@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { settle } from '../../test/support/fake-clock.ts';
-import { BodyTooLargeError, readBounded, readPrefix } from './bounded-body.ts';
-import { LargeBodies, smallBodyBytes } from './large-bodies.ts';
+import { BodyTooLargeError, readBounded, readPrefix, smallBodyBytes } from './bounded-body.ts';
+import { Places } from './places.ts';
 
 function body(...chunks: readonly string[]): Readable {
   return Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
@@ -33,7 +33,7 @@ describe('long bodies', () => {
   const chunk = Buffer.alloc(smallBodyBytes / 2 + 1);
 
   it('wait for a place before more of them is read, short ones do not', async () => {
-    const places = new LargeBodies(1);
+    const places = new Places(1);
     const giveBack = await places.take(signal);
     const long = new Readable({ read: () => undefined });
     let done = false;
@@ -53,7 +53,7 @@ describe('long bodies', () => {
   });
 
   it('give their place back when they fail', async () => {
-    const places = new LargeBodies(1);
+    const places = new Places(1);
     const broken = new Readable({ read: () => undefined });
     const reading = readBounded(broken, 10 * smallBodyBytes, { places, signal });
     for (let i = 0; i < 3; i++) broken.push(chunk);
@@ -64,7 +64,7 @@ describe('long bodies', () => {
   });
 
   it('wait no longer than their request', async () => {
-    const places = new LargeBodies(1);
+    const places = new Places(1);
     const giveBack = await places.take(signal);
     const abort = new AbortController();
     const waiting = places.take(abort.signal);

@@ -1,6 +1,9 @@
 /** Reading answers without trusting their length. */
 
-import { type LargeBodies, smallBodyBytes } from './large-bodies.ts';
+import type { Places } from './places.ts';
+
+/** Answers up to this length need no leave, in bytes. */
+export const smallBodyBytes = 256 * 1024;
 
 /** Thrown when a body has more bytes than allowed; the rest of it is not read. */
 export class BodyTooLargeError extends Error {
@@ -15,7 +18,7 @@ export class BodyTooLargeError extends Error {
 
 /** Where a long body gets its place, and until when it may wait for one. */
 export interface LargeBodyLeave {
-  readonly places: LargeBodies;
+  readonly places: Places;
   readonly signal: AbortSignal;
 }
 

@@ -12,8 +12,15 @@ import type { BuiltImage } from './images.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { createFaceCredentials, type OperatorCredentials } from './operator-rights.ts';
 import { crds } from './own-cluster.ts';
+import { type KubeObject, resource, roleBindings } from './resources.ts';
 import { Scenario } from './scenario.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
+
+const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
+  'rbac.authorization.k8s.io/v1',
+  'Role',
+  'roles',
+);
 
 /** The path of what the face serves. */
 export const served = '/apis/image.openshift.io/v1';
@@ -133,6 +140,25 @@ export class FaceFixture {
     ]);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     return stdout;
+  }
+
+  /** Lets a user do these things with all kinds of the group in a namespace, and waits until it counts. */
+  async allow(user: string, namespace: string, verbs: readonly string[]): Promise<void> {
+    const { kube } = this.view;
+    const name = `${user}-${verbs.join('-')}`;
+    const apiGroup = 'rbac.authorization.k8s.io';
+    const rule = { apiGroups: ['image.openshift.io'], resources: ['*'], verbs };
+    await kube.create(roles, { metadata: { namespace, name }, rules: [rule] });
+    await kube.create(roleBindings, {
+      metadata: { namespace, name },
+      subjects: [{ kind: 'User', name: user, apiGroup }],
+      roleRef: { kind: 'Role', name, apiGroup },
+    });
+    await using client = this.view.clientOf(user);
+    const path = `${served}/namespaces/${namespace}/imagestreams/none`;
+    await eventually(async () => (await client.request('GET', path)).status === 404, {
+      what: `the rights of ${user}`,
+    });
   }
 
   async stop(): Promise<void> {

@@ -1,15 +1,15 @@
-/** How many long answers are held in memory at the same time: whoever names registries must not decide how much we need. */
-
-/** Answers up to this length need no leave, in bytes. */
-export const smallBodyBytes = 256 * 1024;
-
-/** A number of places for long answers. Who finds none waits, and its connection with it. */
-export class LargeBodies {
+/** A number of places for work that takes much: who finds none waits for its turn, in the order of coming. */
+export class Places {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
   constructor(places: number) {
     this.#free = places;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /**

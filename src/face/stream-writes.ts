@@ -1,0 +1,174 @@
+/**
+ * Writes of ImageStreams, as the reference takes them: what was only shown is not stored, generations are counted, sources are
+ * looked up with the caller's rights. The custom resource behind is written in one request.
+ */
+import type { Dispatcher } from 'undici';
+import type { ImageStream } from '../api/generated/image-stream.ts';
+import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
+import type { SourcedTag } from '../domain/import-attempt.ts';
+import { changedTags, type ShownDefaults, shownStream, storedStream } from '../domain/shown-stream.ts';
+import { strategicallyPatched } from '../domain/strategic-patch.ts';
+import { readBounded } from '../runtime/bounded-body.ts';
+import type { Access } from './access.ts';
+import type { Exchange } from './exchange.ts';
+import { mergePatched } from './merge-patch.ts';
+import { patchTypes, readObject, readPatch } from './request-bodies.ts';
+import { badRequest, StatusError } from './status.ts';
+import type { StreamChecks } from './stream-checks.ts';
+import type { StreamRequest, StreamRequests } from './stream-requests.ts';
+import { served, toServed, toStored } from './versions.ts';
+
+/** Options of {@link StreamWrites}. */
+export interface StreamWritesOptions {
+  readonly requests: StreamRequests;
+  readonly access: Access;
+  readonly checks: StreamChecks;
+  readonly defaults: ShownDefaults;
+}
+
+/** What a write has come to. */
+export interface WriteAnswer {
+  readonly code: number;
+  /** Values of Warning headers. */
+  readonly warnings: readonly string[];
+  /** As it is stored now. */
+  readonly stream: ImageStream;
+  /** The tags whose source is another one, or is asked for again. */
+  readonly changed: readonly SourcedTag[];
+}
+
+/** Larger than any object that etcd takes. */
+const maxObjectBytes = 16 * 1024 * 1024;
+const maxPatchAttempts = 5;
+
+/** Creates, updates and patches. */
+export class StreamWrites {
+  readonly #options: StreamWritesOptions;
+
+  constructor(options: StreamWritesOptions) {
+    this.#options = options;
+  }
+
+  /** Writes what came with a request. Throws the Status of whoever refuses it. */
+  async write(exchange: Exchange): Promise<WriteAnswer> {
+    const { verb } = exchange.info;
+    if (verb === 'patch') return this.#patch(exchange);
+    const sent = streamOf(await readObject(exchange, 'ImageStream'));
+    if (verb === 'create') return this.#store(exchange, 'POST', { sent, present: undefined });
+    const present = await this.#present(exchange);
+    return this.#store(exchange, 'PUT', { sent, present });
+  }
+
+  async #patch(exchange: Exchange): Promise<WriteAnswer> {
+    const { type, patch } = await readPatch(exchange, Object.values(patchTypes));
+    if (type === patchTypes.apply) return this.#apply(exchange, patch);
+    for (let attempt = 1; ; attempt++) {
+      const present = await this.#present(exchange);
+      const shown = shownStream(present, this.#options.defaults) as unknown as JsonObject;
+      const sent = streamOf(patched(shown, type, patch));
+      try {
+        return await this.#store(exchange, 'PUT', { sent, present });
+      } catch (error) {
+        // A version of the client's own does not become another one.
+        const isFinal = sent.metadata.resourceVersion !== present.metadata.resourceVersion;
+        if (!isConflict(error) || isFinal || attempt === maxPatchAttempts) throw error;
+      }
+    }
+  }
+
+  /** An apply makes what is not there: that takes the right to create it. It is rehearsed, to see what it comes to. */
+  async #apply(exchange: Exchange, config: unknown): Promise<WriteAnswer> {
+    const { info, caller } = exchange;
+    if (!isJsonObject(config)) throw badRequest('the configuration is not an object');
+    const present = await this.#present(exchange).catch(undefinedIfAbsent);
+    if (present === undefined)
+      await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
+    const body = JSON.stringify(toStored(withoutGenerations(config)));
+    const request: StreamRequest = { method: 'PATCH', contentType: patchTypes.apply, body };
+    const rehearsed = await this.#answer(exchange, { ...request, rehearsed: true });
+    const changed = await this.#check(exchange, present, rehearsed.stream);
+    return { ...(await this.#answer(exchange, request)), changed };
+  }
+
+  async #store(
+    exchange: Exchange,
+    method: 'POST' | 'PUT',
+    { sent, present }: { readonly sent: ImageStream; readonly present: ImageStream | undefined },
+  ): Promise<WriteAnswer> {
+    const isStatus = exchange.info.subresource === 'status';
+    const stored = isStatus ? sent : storedStream(sent, present, this.#options.defaults);
+    const changed = isStatus ? [] : await this.#check(exchange, present, stored);
+    const body = JSON.stringify(toStored(stored));
+    return { ...(await this.#answer(exchange, { method, body })), changed };
+  }
+
+  async #check(
+    exchange: Exchange,
+    present: ImageStream | undefined,
+    next: ImageStream,
+  ): Promise<readonly SourcedTag[]> {
+    const changed = changedTags(present, next);
+    await this.#options.checks.check(exchange, next, changed);
+    return changed;
+  }
+
+  async #answer(exchange: Exchange, request: StreamRequest): Promise<Omit<WriteAnswer, 'changed'>> {
+    const answer = await this.#options.requests.send(exchange, request);
+    const stream = await documentOf(answer);
+    const warnings = [answer.headers['warning'] ?? []].flat();
+    return { code: answer.statusCode, warnings, stream };
+  }
+
+  /** The stored stream, in the version that people speak. */
+  async #present(exchange: Exchange): Promise<ImageStream> {
+    return documentOf(await this.#options.requests.send(exchange, { method: 'GET' }));
+  }
+}
+
+/** Reads an answer that is an object. Throws it, when it is a failure. */
+async function documentOf({ statusCode, body }: Dispatcher.ResponseData): Promise<ImageStream> {
+  const document = toServed(parseJsonObject((await readBounded(body, maxObjectBytes)).toString()) ?? {});
+  if (statusCode >= 300) throw StatusError.of(statusCode, document as JsonObject);
+  return document as ImageStream;
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof StatusError && error.status.reason === 'Conflict';
+}
+
+function undefinedIfAbsent(error: unknown): undefined {
+  if (error instanceof StatusError && error.status.code === 404) return undefined;
+  throw error;
+}
+
+/** A stream as it was sent, with what need not be sent. */
+function streamOf(document: unknown): ImageStream {
+  if (!isJsonObject(document))
+    throw badRequest('the object provided is unrecognized (must be of type ImageStream)');
+  const { metadata } = document;
+  const typed = { apiVersion: served, kind: 'ImageStream', ...document };
+  return { ...typed, metadata: isJsonObject(metadata) ? metadata : {} } as unknown as ImageStream;
+}
+
+function patched(shown: JsonObject, type: string, patch: unknown): unknown {
+  if (type === patchTypes.json) throw badRequest('JSON patches come with the next commit');
+  if (!isJsonObject(patch)) throw badRequest('the patch is not an object');
+  if (type === patchTypes.merge) return mergePatched(shown, patch);
+  try {
+    return strategicallyPatched(shown, patch);
+  } catch (error) {
+    throw badRequest((error as Error).message);
+  }
+}
+
+/** Generations that a manifest has brought along are not taken, as in the reference; a 0 asks for an import. */
+function withoutGenerations(config: JsonObject): JsonObject {
+  const tags = valueAt(config, ['spec', 'tags']);
+  if (!Array.isArray(tags)) return config;
+  const taken = tags.map((tag: unknown) => {
+    if (!isJsonObject(tag) || tag['generation'] === 0) return tag;
+    const { generation: _, ...rest } = tag;
+    return rest;
+  });
+  return { ...config, spec: { ...(config['spec'] as JsonObject), tags: taken } };
+}

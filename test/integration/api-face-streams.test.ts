@@ -1,0 +1,162 @@
+// The API face: ImageStreams as clients of OpenShift know them, and their writes as OpenShift takes them.
+import { Agent, request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { eventually } from '../support/eventually.ts';
+import { FaceFixture } from '../support/face-fixture.ts';
+import { createNamespace } from '../support/fixture.ts';
+import { type ImageStream, imageStreams, type KubeObject, resource } from '../support/resources.ts';
+
+/** As it is stored, past the face. */
+const storedStreams = resource<ImageStream>('image.openshift.io/v1crd', 'ImageStream', 'imagestreams');
+const checkAnnotation = 'openshift.io/image.dockerRepositoryCheck';
+
+let face: FaceFixture;
+
+beforeAll(async () => {
+  face = await FaceFixture.start();
+}, 120_000);
+afterAll(() => face?.stop());
+
+const place = (name: string) => ({ namespace: face.scenario.namespace, name });
+const shown = (name: string): Promise<ImageStream> => face.view.kube.get(imageStreams, place(name));
+const stored = (name: string): Promise<ImageStream> => face.view.kube.get(storedStreams, place(name));
+
+describe('an ImageStream is shown', () => {
+  it('with what OpenShift keeps in spec and annotations, and nothing is written for that', async () => {
+    const before = await stored('web');
+    const stream = await shown('web');
+    expect(stream).toMatchObject({
+      apiVersion: 'image.openshift.io/v1',
+      metadata: { annotations: { [checkAnnotation]: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]+Z$/) } },
+      spec: {
+        lookupPolicy: { local: false },
+        tags: [
+          { generation: 1, importPolicy: { importMode: 'Legacy' }, referencePolicy: { type: 'Source' } },
+        ],
+      },
+      status: { dockerImageRepository: '' },
+    });
+    expect(await stored('web')).toEqual(before);
+    expect(before.spec).not.toHaveProperty('lookupPolicy');
+  });
+
+  it('the same in lists and watches', async () => {
+    const [listed] = await face.view.kube.list(imageStreams, { namespace: face.scenario.namespace });
+    expect(listed).toEqual(await shown('web'));
+    const dispatcher = new Agent({ connect: { ca: face.cluster.facts.ca }, bodyTimeout: 0 });
+    const { body } = await request(`${face.cluster.facts.url}${face.path('imagestreams')}?watch=true`, {
+      dispatcher,
+      headers: { authorization: `Bearer ${face.cluster.facts.tokens['admin'] ?? ''}` },
+    });
+    const first = (await (body[Symbol.asyncIterator]() as AsyncIterator<Buffer>).next()).value as Buffer;
+    await dispatcher.destroy();
+    expect(JSON.parse(first.toString().split('\n')[0] ?? '')).toEqual({ type: 'ADDED', object: listed });
+  });
+
+  it('with its tags by name', async () => {
+    await face.scenario.createTags('sorted', [{ name: 'b' }, { name: 'a' }]);
+    expect((await shown('sorted')).spec?.tags?.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect((await stored('sorted')).spec?.tags?.map(({ name }) => name)).toEqual(['b', 'a']);
+  });
+});
+
+describe('a written ImageStream', () => {
+  it('that comes back as it was shown is stored as it was', async () => {
+    const before = await stored('web');
+    await face.view.kube.replace(imageStreams, await shown('web'));
+    expect(await stored('web')).toEqual(before);
+    await face.view.kube.patch(imageStreams, place('web'), {
+      spec: { tags: (await shown('web')).spec?.tags },
+    });
+    expect(await stored('web')).toEqual(before);
+  });
+
+  it('is imported again by a generation of 0, by no other', async () => {
+    await face.scenario.createStream('again', ['latest']);
+    await face.scenario.tagHas('again', 'latest', face.pushed.digest);
+    const { body: before } = await face.get(face.path('imagestreams/again'));
+    const withGeneration = (generation: number) => {
+      const spec = before['spec'] as { tags: readonly object[] };
+      return face.view.kube.patch(imageStreams, place('again'), {
+        spec: { tags: spec.tags.map((tag) => ({ ...tag, generation })) },
+      });
+    };
+    await withGeneration(77);
+    expect((await stored('again')).metadata.generation).toBe(1);
+    await withGeneration(0);
+    const after = await eventually(
+      async () => {
+        const stream = await shown('again');
+        const [tag] = (stream.spec?.tags ?? []) as readonly { generation?: number }[];
+        return stream.status?.tags?.[0]?.items?.[0]?.generation === 2 && tag;
+      },
+      { what: 'the import that was asked for' },
+    );
+    expect(after.generation).toBe(2);
+  });
+
+  it('takes patches of every kind of what is shown', async () => {
+    await face.scenario.createTags('patched', [{ name: 'b', reference: true }, { name: 'a' }]);
+    const patch = (patchType: 'merge' | 'strategic' | 'json', document: unknown) =>
+      face.view.kube.patch(imageStreams, { ...place('patched'), patchType }, document);
+    await patch('json', [
+      { op: 'test', path: '/spec/tags/1/name', value: 'b' },
+      { op: 'test', path: '/spec/tags/1/referencePolicy/type', value: 'Source' },
+      { op: 'remove', path: '/spec/tags/1' },
+    ]);
+    await patch('strategic', { spec: { tags: [{ name: 'c', reference: true }] } });
+    await patch('merge', { spec: { lookupPolicy: { local: true } } });
+    expect((await stored('patched')).spec).toEqual({
+      lookupPolicy: { local: true },
+      tags: [{ name: 'a' }, { name: 'c', reference: true }],
+    });
+  });
+
+  it('is shown as rows when it is created, and as a Status when it is deleted', async () => {
+    const send = async (method: 'POST' | 'DELETE', path: string, document?: object) => {
+      const { statusCode, body } = await request(`${face.cluster.facts.url}${face.path(path)}`, {
+        method,
+        dispatcher: new Agent({ connect: { ca: face.cluster.facts.ca } }),
+        headers: {
+          authorization: `Bearer ${face.cluster.facts.tokens['admin'] ?? ''}`,
+          accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify(document ?? { kind: 'DeleteOptions', apiVersion: 'image.openshift.io/v1' }),
+      });
+      return { statusCode, document: (await body.json()) as Record<string, unknown> };
+    };
+    const created = await send('POST', 'imagestreams', { metadata: { name: 'rows' } });
+    expect(created).toMatchObject({
+      statusCode: 201,
+      document: { kind: 'Table', rows: [{ cells: ['rows', '', '', ''] }] },
+    });
+    const deleted = await send('DELETE', 'imagestreams/rows');
+    expect(deleted).toMatchObject({ statusCode: 200, document: { kind: 'Status', status: 'Success' } });
+  });
+
+  it("needs its author's own right to a source in another namespace", async () => {
+    await using other = await createNamespace(face.view.kube, 'other');
+    await face.allow('bob', other.name, ['get', 'create', 'patch', 'update']);
+    await using bob = face.view.clientOf('bob');
+    const tag = {
+      name: 'stolen',
+      from: { kind: 'ImageStreamTag', name: 'web:latest', namespace: face.scenario.namespace },
+    };
+    const stream = { metadata: { namespace: other.name, name: 'copy' }, spec: { tags: [tag] } } as KubeObject;
+    await expect(bob.create(imageStreams, stream)).rejects.toThrow('403');
+    await expect(bob.apply(imageStreams, stream)).rejects.toThrow('403');
+    await bob.create(imageStreams, { metadata: stream.metadata });
+    await expect(bob.patch(imageStreams, stream.metadata, { spec: { tags: [tag] } })).rejects.toThrow('403');
+  });
+});
+
+describe('a client', () => {
+  it('gets a thousand answers at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 1_000 }, () => face.get(face.path('imagestreamtags/web:latest'))),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
