@@ -6,11 +6,13 @@ import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
 import { sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
+import { DeclaredTags } from './declared-tags.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
+import { SourceCheck } from './source-check.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
 import { TagWrites } from './tag-writes.ts';
@@ -60,13 +62,15 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   const access = new Access({ client, clock });
   const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
   const streams = new StoredStreams({ transport: passed, access, clock });
-  const views = new DerivedViews({ client, clock, localRegistry });
-  const writes = new TagWrites({ client, views, access, localRegistry });
+  const declared = new DeclaredTags(client);
+  const views = new DerivedViews({ client, clock, declared, localRegistry });
+  const sources = new SourceCheck({ client, access });
+  const writes = new TagWrites({ client, clock, views, access, declared, sources, localRegistry });
   const imports = new StreamImports({ client, views, clock });
   const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
     ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
-    ['imagetags', (exchange) => views.fullTags(exchange)],
+    ['imagetags', (exchange) => (isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange))],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => views.images(exchange)],

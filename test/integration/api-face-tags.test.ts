@@ -171,7 +171,7 @@ describe('a written ImageStreamTag', () => {
       name: 'web:x',
       sent: () => istag('web:x', { tag: { from: { kind: 'Thing', name: 'a' } } }),
       code: 422,
-      message: 'spec.tags[1].from.kind',
+      message: 'tag.from.kind',
     },
     { name: 'web:x', sent: () => istag('web:y'), code: 400, message: 'does not match the name on the URL' },
     {
