@@ -1,12 +1,11 @@
 /** What the operator knows of ImageStreamTags, and streams with all the tags that these declare for them. */
-import { fieldManager, imageStreamTagAnnotation } from '../api/annotations.ts';
-import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
+import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
-import { arrayOf, canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
+import { canonicalJson } from '../api/json.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
+import { declaredTagOf, tagNameOfObject, writersOf } from '../domain/declared-tag.ts';
 import { withDeclaredTags } from '../domain/effective-stream.ts';
-import { effectiveCondition, shownAnnotations, storedContent } from '../domain/tag-object.ts';
-import { parseTagObjectName } from '../domain/tag-object-name.ts';
+import { effectiveCondition, storedContent } from '../domain/tag-object.ts';
 import { type ObjectKey, objectKey, Store } from '../kube/store.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
 import { jsonCodec } from '../runtime/codec.ts';
@@ -18,8 +17,6 @@ const byStream = 'by stream';
 
 /** Deletions that are remembered; the oldest goes first. */
 const maxDeletions = 20_000;
-/** The fields that only the operator writes. */
-const ownFields = ['image', 'conditions', 'generation', 'updated', 'lookupPolicy'];
 
 /** A store for ImageStreamTags that can tell which ones belong to a stream. */
 export function createTagObjectStore(): Store<KnownTagObject> {
@@ -34,10 +31,7 @@ export function createTagObjectStore(): Store<KnownTagObject> {
 export function keepTagObject(object: ImageStreamTag): KnownTagObject {
   const { namespace = '', name, resourceVersion = '', uid = '', deletionTimestamp } = object.metadata;
   const { isDeclared, isKept, foreign } = writersOf(object.metadata.managedFields);
-  const of = parseTagObjectName(name, {
-    tag: object.tag?.name,
-    full: object.metadata.annotations?.[imageStreamTagAnnotation],
-  });
+  const of = tagNameOfObject(object);
   const owner = object.metadata.ownerReferences?.find(({ kind }) => kind === 'ImageStream')?.uid;
   return {
     namespace,
@@ -45,7 +39,7 @@ export function keepTagObject(object: ImageStreamTag): KnownTagObject {
     resourceVersion,
     uid,
     of,
-    declared: isDeclared && of !== undefined ? declaredTag(object, of.tag) : undefined,
+    declared: declaredTagOf(object),
     owner,
     content: stableHash([storedContent(object, { owner, isDeclared })]),
     hasMetadata: object.image?.dockerImageMetadata !== undefined,
@@ -60,32 +54,6 @@ export function keepTagObject(object: ImageStreamTag): KnownTagObject {
 function ineffectiveSince({ conditions }: ImageStreamTag): string | undefined {
   const overruled = conditions?.find(({ type }) => type === effectiveCondition);
   return overruled === undefined ? undefined : (overruled.lastTransitionTime ?? '');
-}
-
-/** The annotations of a declared object are those of its tag, unless the tag has its own (semantics 4.1). */
-function declaredTag({ tag, metadata }: ImageStreamTag, name: string): TagReference | undefined {
-  if (!tag) return undefined;
-  const annotations = tag.annotations ?? shownAnnotations(metadata.annotations);
-  return { ...tag, name, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
-}
-
-/** Who has written what, as the API server notes it. */
-function writersOf(managedFields: unknown): {
-  isDeclared: boolean;
-  isKept: boolean;
-  foreign: readonly string[] | undefined;
-} {
-  let [isDeclared, isKept] = [false, false];
-  const foreign = new Set<string>();
-  for (const entry of arrayOf(managedFields)) {
-    const isOwn = textOf(valueAt(entry, ['manager'])) === fieldManager;
-    const fields = valueAt(entry, ['fieldsV1']);
-    isKept ||= isOwn;
-    if (isOwn || !isJsonObject(fields)) continue;
-    isDeclared ||= fields['f:tag'] !== undefined;
-    for (const field of ownFields) if (fields[`f:${field}`] !== undefined) foreign.add(field);
-  }
-  return { isDeclared, isKept, foreign: foreign.size === 0 ? undefined : [...foreign] };
 }
 
 /** Streams as the rules read them: with the tags that ImageStreamTags declare. */

@@ -116,23 +116,30 @@ export function imageStreamTagList(
     .map((facts) => streamTagOf(facts, undefined, localRegistry));
 }
 
-/**
- * The answer to a GET of the ImageTag `stream:tag`, which is there when spec or status has the tag. `image`
- * is the stored Image of the tag's newest item, undefined when there is none.
- */
+/** The answer to a GET of the ImageTag `stream:tag`, of which spec or status is there. `image` is that of the newest item, if any. */
 export function imageTagView(
   stream: ImageStream,
   tag: string,
   image: Image | undefined,
-  { localRegistry }: ViewSettings,
+  settings: ViewSettings,
 ): FoundView<ViewedImageTag, 'imagetags'> {
+  const view = writtenImageTagView(stream, tag, image, settings);
+  return view.spec === null && view.status === null
+    ? { missing: 'imagetags', name: view.metadata.name }
+    : { view };
+}
+
+/** The answer to a write of the ImageTag `stream:tag`, of which there may be nothing any more. */
+export function writtenImageTagView(
+  stream: ImageStream,
+  tag: string,
+  image: Image | undefined,
+  { localRegistry }: ViewSettings,
+): ViewedImageTag {
   const facts = factsOf(stream, tag);
-  if (facts.reference === undefined && facts.entry === undefined) {
-    return { missing: 'imagetags', name: tagNameOf(stream, tag) };
-  }
-  if (image === undefined || !hasImage(facts)) return { view: tagOf(facts, null) };
+  if (image === undefined || !hasImage(facts)) return tagOf(facts, null);
   const dockerImageReference = pullSpecOf(facts, localRegistry);
-  return { view: tagOf(facts, { ...imageContentOf(image), dockerImageReference }) };
+  return tagOf(facts, { ...imageContentOf(image), dockerImageReference });
 }
 
 /** A stream's entries in a list of ImageTags: every tag of spec or status, by name, without images. */

@@ -9,6 +9,7 @@ import { parseTime } from '../api/time.ts';
 import { attemptFor, type SourcedTag, sameRequest, sourcedTags } from './import-attempt.ts';
 import type { ImportMode } from './import-plan.ts';
 import { importGeneration } from './stream-import.ts';
+import { changedTags } from './tag-change.ts';
 
 /** On a stream: when it was last imported from a registry (the reference's key). */
 export const repositoryCheckAnnotation = 'openshift.io/image.dockerRepositoryCheck';
@@ -182,7 +183,8 @@ function storedTag(
   const { generation } = before;
   if (sent.generation === 0) return { ...tag, generation: next };
   if (generation === undefined || generation === null) return tag;
-  return { ...tag, generation: isSameIntent(tag, before, present.metadata.namespace) ? generation : next };
+  const isChanged = changedTags([before], [tag], present.metadata.namespace ?? '').length > 0;
+  return { ...tag, generation: isChanged ? next : generation };
 }
 
 interface TagBefore {
@@ -233,31 +235,6 @@ function withTags(stream: ImageStream, tags: TagReference[]): Pick<ImageStream, 
   if (stream.spec === undefined) return {};
   return {
     spec: stream.spec.tags === undefined && tags.length === 0 ? stream.spec : { ...stream.spec, tags },
-  };
-}
-
-/** The tags whose source is another one than before, or is asked for again: what a write wants to have done. */
-export function changedTags(present: ImageStream | undefined, next: ImageStream): readonly SourcedTag[] {
-  const before = new Map((present?.spec?.tags ?? []).map((tag) => [tag.name, tag]));
-  const { namespace } = next.metadata;
-  return (next.spec?.tags ?? []).filter((tag): tag is SourcedTag => {
-    if (!tag.from) return false;
-    const was = before.get(tag.name);
-    return was === undefined || was.generation !== tag.generation || !isSameIntent(was, tag, namespace);
-  });
-}
-
-/** What makes a tag another one (semantics 1.6). The stream's own namespace spelled out is no other source. */
-function isSameIntent(a: TagReference, b: TagReference, own: string | undefined): boolean {
-  return isSame(intentOf(a, own), intentOf(b, own));
-}
-
-function intentOf({ from, reference, importPolicy }: TagReference, own: string | undefined): object {
-  const { name, kind, namespace } = from ?? {};
-  return {
-    from: { name, kind, namespace: namespace || own },
-    reference: reference ?? false,
-    importMode: importPolicy?.importMode || null,
   };
 }
 

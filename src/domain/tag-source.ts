@@ -74,9 +74,7 @@ export function resolveSource(source: LocalSource, streams: SourceStreams): Reso
     const item = newestItem(stream, source.tag);
     return item === undefined ? missing(source) : { ok: true, item };
   }
-  const items = (stream?.status?.tags ?? [])
-    .flatMap((entry) => entry.items ?? [])
-    .filter(({ image }) => hasId(image, source.id));
+  const items = matchingImages(stream, source.id);
   const [first] = items;
   if (first === undefined) return missing(source);
   const images = new Set(items.map(({ image }) => image));
@@ -104,6 +102,13 @@ export function ownPullSpec(
     : undefined;
   if (rest === undefined || !/^[@:]/.test(rest)) return dockerImageReference;
   return `${localRegistry}/${stream.metadata.namespace}/${stream.metadata.name}@${image}`;
+}
+
+/** The items of a stream's histories whose digest, or its hexadecimal part, starts with the id. */
+export function matchingImages(stream: ImageStream | undefined, id: string): readonly TagEvent[] {
+  return (stream?.status?.tags ?? [])
+    .flatMap((entry) => entry.items ?? [])
+    .filter(({ image }) => hasId(image, id));
 }
 
 /** True when the digest, or its hexadecimal part, starts with the id. */

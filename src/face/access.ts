@@ -13,9 +13,12 @@ const rememberMs = 5_000;
 const maxRemembered = 10_000;
 const reviewMs = 10_000;
 
-interface Answer {
+/** The answer to whether somebody may do something. */
+export interface Answer {
   readonly allowed: boolean;
   readonly reason: string;
+  /** What went wrong when it was looked for. */
+  readonly evaluationError: string;
 }
 
 /** Asks for each caller and request. */
@@ -33,7 +36,7 @@ export class Access {
 
   /** Resolves when the caller may; throws a 403 in the words of the API server when not. */
   async check(caller: Caller, info: RequestInfo): Promise<void> {
-    const { allowed, reason } = await this.#ask(caller, info);
+    const { allowed, reason } = await this.ask(caller, info);
     if (allowed) return;
     const { verb, namespace, resource, name, subresource } = info;
     const full = subresource === undefined ? resource : `${resource}/${subresource}`;
@@ -54,7 +57,8 @@ export class Access {
     );
   }
 
-  #ask(caller: Caller, info: RequestInfo): Promise<Answer> {
+  /** Whether the caller may. */
+  ask(caller: Caller, info: RequestInfo): Promise<Answer> {
     // Of any length, and made by strangers.
     const key = createHash('sha256')
       .update(JSON.stringify([caller, info]))
@@ -86,7 +90,8 @@ export class Access {
       subjectAccessReviews,
       review as unknown as KubeObject & typeof review,
       signal,
-    )) as { status?: { allowed?: boolean; reason?: string } };
-    return { allowed: status?.allowed === true, reason: status?.reason ?? '' };
+    )) as { status?: { allowed?: boolean; reason?: string; evaluationError?: string } };
+    const { allowed, reason = '', evaluationError = '' } = status ?? {};
+    return { allowed: allowed === true, reason, evaluationError };
   }
 }

@@ -27,6 +27,7 @@ import type { KubeClient, ListOptions, ListPage } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
 import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { DeclaredTags } from './declared-tags.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { selectedName } from './request-info.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
@@ -37,6 +38,7 @@ import { served, toServed } from './versions.ts';
 export interface DerivedViewsOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
+  readonly declared: DeclaredTags;
   /** Host and port of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
 }
@@ -157,6 +159,7 @@ export class DerivedViews {
     const { info, url, signal } = exchange;
     const wanted = nameSelectorOf(url);
     const items: KubeObject[] = [];
+    const declared = this.#options.declared.ofList(info.namespace, signal);
     let next: string | undefined;
     let resourceVersion = '';
     do {
@@ -167,7 +170,7 @@ export class DerivedViews {
         ...(info.namespace && { namespace: info.namespace }),
       };
       const page = await this.#page(imageStreams, options, signal);
-      for (const stream of page.items) items.push(...of(stream));
+      for (const stream of await declared.with(page.items)) items.push(...of(stream));
       ({ resourceVersion, continue: next } = page.metadata);
     } while (next);
     const shown = wanted === undefined ? items : items.filter(({ metadata }) => metadata.name === wanted);
@@ -204,7 +207,8 @@ export class DerivedViews {
     parsed: ReturnType<typeof parseTagName>,
   ): Promise<{ readonly stream: ImageStream; readonly tag: string; readonly image: Image | undefined }> {
     if ('message' in parsed) throw badRequest(parsed.message);
-    const stream = await this.#stream(namespace, parsed.stream, signal);
+    const stored = await this.#stream(namespace, parsed.stream, signal);
+    const stream = await this.#options.declared.with(stored, parsed.tag, signal);
     const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
     return { stream, tag: parsed.tag, image: await this.image(items[0]?.image, signal) };
   }

@@ -43,7 +43,7 @@ export const servedResources: readonly ServedResource[] = [
     singular: 'imagetag',
     kind: 'ImageTag',
     namespaced: true,
-    verbs: ['get', 'list'],
+    verbs: ['create', 'delete', 'get', 'list', 'patch', 'update'],
     shortNames: ['itag'],
   },
   {

@@ -1,10 +1,11 @@
 /** One request and its answer, as the handlers see them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { arrayOf } from '../api/json.ts';
+import { notSupportedFault } from '../domain/field-fault.ts';
 import type { Caller } from './identity.ts';
 import type { Form } from './negotiation.ts';
-import type { RequestInfo } from './request-info.ts';
-import { StatusError, tooLarge } from './status.ts';
+import type { RequestInfo, Verb } from './request-info.ts';
+import { invalidOptions, tooLarge } from './status.ts';
 
 /** What a handler works with. */
 export interface Exchange {
@@ -44,12 +45,21 @@ export function sendJson(response: ServerResponse, code: number, document: unkno
 }
 
 /** True when nothing is to be changed: by the URL, or by what came with a deletion. Throws for a value that there is not. */
-export function isDryRun({ url }: Exchange, sent: unknown = []): boolean {
+export function isDryRun({ url, info }: Exchange, sent: unknown = []): boolean {
   const values = [...url.searchParams.getAll('dryRun'), ...arrayOf(sent)].filter((value) => value !== '');
   if (values.every((value) => value === 'All')) return values.length > 0;
-  const message = `dryRun: Unsupported value: ${JSON.stringify(values).slice(0, 256)}: supported values: "All"`;
-  throw new StatusError(422, 'Invalid', message);
+  throw invalidOptions(optionKinds[info.verb] ?? 'UpdateOptions', [
+    notSupportedFault('dryRun', values, ['All']),
+  ]);
 }
+
+/** The parameters of a write, as an API server calls them. */
+const optionKinds: Readonly<Partial<Record<Verb, string>>> = {
+  create: 'CreateOptions',
+  patch: 'PatchOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+};
 
 const maxManagerLength = 128;
 

@@ -52,6 +52,8 @@ const limits = {
   keepAliveTimeout: 150_000,
   maxHeaderSize: 256 * 1024,
 };
+/** Connections that wait to be accepted: an API server opens one for each request of a burst. */
+const backlog = 4_096;
 /** Requests other than watches that are answered at a time, and those that wait for it. */
 const maxRequests = 200;
 const maxWaiting = 2_000;
@@ -78,7 +80,7 @@ export class FaceServer {
   listen(host: string, port: number): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#server.once('error', reject);
-    this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
+    this.#server.listen({ port, host, backlog }, () => resolve((this.#server.address() as AddressInfo).port));
     return promise;
   }
 

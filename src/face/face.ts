@@ -7,14 +7,15 @@ import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
+import { DeclaredTags } from './declared-tags.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
+import { SourceCheck } from './source-check.ts';
 import { notFound } from './status.ts';
 import { StoredStreams } from './stored-streams.ts';
-import { StreamChecks } from './stream-checks.ts';
 import { StreamImports } from './stream-imports.ts';
 import { StreamRequests } from './stream-requests.ts';
 import { StreamWrites } from './stream-writes.ts';
@@ -128,11 +129,12 @@ function createHandlers({
 }: HandlerParts): ReadonlyMap<string, Handler> {
   const defaults: ShownDefaults = { importMode: 'Legacy' };
   const requests = new StreamRequests(passed);
-  const checks = new StreamChecks({ access });
-  const streamWrites = new StreamWrites({ requests, access, checks, defaults });
-  const streams = new StoredStreams({ requests, writes: streamWrites, defaults, clock });
-  const views = new DerivedViews({ client, clock, localRegistry });
-  const writes = new TagWrites({ client, views, access, localRegistry });
+  const sources = new SourceCheck({ client, access });
+  const streamWrites = new StreamWrites({ requests, access, sources, defaults });
+  const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, clock });
+  const declared = new DeclaredTags(client);
+  const views = new DerivedViews({ client, clock, declared, localRegistry });
+  const writes = new TagWrites({ client, clock, views, access, declared, sources, localRegistry });
   const imports = new StreamImports({ client, views, clock });
   return new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
@@ -143,7 +145,7 @@ function createHandlers({
         return isRead(exchange) ? views.tags(exchange) : writes.serve(exchange);
       },
     ],
-    ['imagetags', (exchange) => views.fullTags(exchange)],
+    ['imagetags', (exchange) => (isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange))],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => views.images(exchange)],

@@ -4,6 +4,9 @@ import { imageGroup, imageStreams, storedVersion } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type Exchange, managerOf } from './exchange.ts';
 
+/** So often a write of a tag is tried when others change the stream at the same time, as in the reference. */
+export const maxWriteAttempts = 10;
+
 /** The stream that is written. */
 export interface WrittenStream {
   readonly namespace: string;

@@ -1,6 +1,7 @@
 /** Answers that are no objects: Status documents, in the words of a Kubernetes API server. */
 import { isJsonObject, type JsonObject, textOf } from '../api/json.ts';
 import { imageGroup } from '../api/resources.ts';
+import { type FieldFault, faultsText } from '../domain/field-fault.ts';
 import type { KubeApiError } from '../kube/errors.ts';
 
 /** A Status (meta.k8s.io/v1) that is a failure. */
@@ -21,6 +22,8 @@ export interface StatusDetails {
   readonly group?: string;
   readonly kind?: string;
   readonly retryAfterSeconds?: number;
+  /** Each fault of what was sent, as programs read it. */
+  readonly causes?: readonly FieldFault[];
 }
 
 /** A request that ends with a Status. */
@@ -78,6 +81,51 @@ export function badRequest(message: string): StatusError {
   return new StatusError(400, 'BadRequest', message);
 }
 
+/** 422: what is wrong with an object of a kind, such as `ImageStream`, in one sentence and field by field. */
+export function invalid(kind: string, name: string, faults: readonly FieldFault[]): StatusError {
+  return invalidOf({ group: imageGroup, kind, name }, faults);
+}
+
+/** 422: what is wrong with the parameters of a request, of which `kind` is such as `PatchOptions`. */
+export function invalidOptions(kind: string, faults: readonly FieldFault[]): StatusError {
+  return invalidOf({ group: 'meta.k8s.io', kind, name: '' }, faults);
+}
+
+function invalidOf(
+  { group, kind, name }: { readonly group: string; readonly kind: string; readonly name: string },
+  faults: readonly FieldFault[],
+): StatusError {
+  const message = `${kind}.${group} ${JSON.stringify(name)} is invalid: ${faultsText(faults)}`;
+  const causes = faults.map(({ reason, message: problem, field }) => ({ reason, message: problem, field }));
+  const named = name === '' ? {} : { name };
+  return new StatusError(422, 'Invalid', message, { ...named, group, kind, causes });
+}
+
+/** 409: it cannot be done to the object as it is now. */
+export function conflict(resource: string, name: string, why: string): StatusError {
+  const message = `Operation cannot be fulfilled on ${resource}.${imageGroup} ${JSON.stringify(name)}: ${why}`;
+  return new StatusError(409, 'Conflict', message, { name, group: imageGroup, kind: resource });
+}
+
+/** 409: it was to be created, and is there. */
+export function alreadyExists(resource: string, name: string): StatusError {
+  const message = `${resource}.${imageGroup} ${JSON.stringify(name)} already exists`;
+  return new StatusError(409, 'AlreadyExists', message, { name, group: imageGroup, kind: resource });
+}
+
+/** 500: others keep changing the object; the client may try again in two seconds. */
+export function serverTimeout(resource: string, verb: string): StatusError {
+  const message = `The ${verb} operation against ${resource}.${imageGroup} could not be completed at this time, please try again.`;
+  const details = { group: imageGroup, kind: resource, retryAfterSeconds: 2 };
+  return new StatusError(500, 'ServerTimeout', message, details);
+}
+
+/** 415: a body of a type that is not read. */
+export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`;
+  return new StatusError(415, 'UnsupportedMediaType', message);
+}
+
 /** 405: the resource has no such verb. */
 export function methodNotAllowed(): StatusError {
   return new StatusError(
@@ -93,15 +141,6 @@ export function notAcceptable(): StatusError {
     406,
     'NotAcceptable',
     'only the following media types are accepted: application/json',
-  );
-}
-
-/** 415: a body of a type that is not taken. */
-export function unsupportedMediaType(taken: readonly string[]): StatusError {
-  return new StatusError(
-    415,
-    'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${taken.join(', ')}`,
   );
 }
 

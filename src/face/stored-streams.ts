@@ -2,14 +2,16 @@
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
-import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
 import { imageStreamTable } from '../domain/reference-tables.ts';
 import { type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Exchange, sendJson } from './exchange.ts';
-import { readOptions } from './request-bodies.ts';
+import { readDeletion } from './delete-options.ts';
+import { type Exchange, isDryRun, sendJson } from './exchange.ts';
+import { observed } from './observed-stream.ts';
 import { type Show, ShownEvents, ShownList } from './shown-bodies.ts';
 import { tooManyRequests } from './status.ts';
 import type { StreamRequests } from './stream-requests.ts';
@@ -31,6 +33,8 @@ export interface StoredStreamsOptions {
   readonly requests: StreamRequests;
   readonly writes: StreamWrites;
   readonly defaults: ShownDefaults;
+  /** Sees what the operator has made of a write. */
+  readonly client: KubeClient;
   readonly clock: Clock;
 }
 
@@ -61,10 +65,14 @@ export class StoredStreams {
   }
 
   async #write(exchange: Exchange): Promise<void> {
-    const { code, warnings, stream } = await this.#options.writes.write(exchange);
-    const { response, form } = exchange;
+    const { client, clock, defaults, writes } = this.#options;
+    const { code, warnings, stream, changed } = await writes.write(exchange);
+    const { response, form, signal } = exchange;
     if (warnings.length > 0) response.setHeader('warning', [...warnings]);
-    const shown = shownStream(stream, this.#options.defaults);
+    // What the reference does in the same write the operator does a moment later.
+    const isAwaited = !isDryRun(exchange) && changed.some(isTakenAtOnce);
+    const seen = isAwaited ? await observed(client, stream, { clock, signal }) : stream;
+    const shown = toServed(shownStream(seen, defaults));
     sendJson(response, code, form === 'table' ? this.#table(exchange, shown) : shown);
   }
 
@@ -102,7 +110,7 @@ export class StoredStreams {
 
   /** What comes back is a Status, or the object as it was: neither is shown as rows. */
   async #delete(exchange: Exchange): Promise<void> {
-    const options = await readOptions(exchange);
+    const options = await readDeletion(exchange);
     const answer = await this.#options.requests.send(exchange, {
       method: 'DELETE',
       ...(options === undefined ? {} : { body: JSON.stringify(toStored(options)) }),
@@ -137,4 +145,9 @@ export class StoredStreams {
     response.flushHeaders();
     await pipeline(answer.body, through, response);
   }
+}
+
+/** A copy, or a pull spec that is only recorded: no registry is asked (semantics 1.7). */
+function isTakenAtOnce({ from, reference }: TagReference): boolean {
+  return from?.kind !== 'DockerImage' || reference === true;
 }

@@ -3,18 +3,18 @@
  * looked up with the caller's rights. The custom resource behind is written in one request.
  */
 import type { Dispatcher } from 'undici';
-import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
-import type { SourcedTag } from '../domain/import-attempt.ts';
-import { changedTags, type ShownDefaults, shownStream, storedStream } from '../domain/shown-stream.ts';
-import { strategicallyPatched } from '../domain/strategic-patch.ts';
+import { type ShownDefaults, shownStream, storedStream } from '../domain/shown-stream.ts';
+import { streamFaults } from '../domain/stream-validation.ts';
+import { changedTags } from '../domain/tag-change.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Access } from './access.ts';
 import type { Exchange } from './exchange.ts';
-import { mergePatched } from './merge-patch.ts';
-import { patchTypes, readObject, readPatch } from './request-bodies.ts';
-import { badRequest, StatusError } from './status.ts';
-import type { StreamChecks } from './stream-checks.ts';
+import { readObject } from './sent-body.ts';
+import { readPatch } from './sent-patch.ts';
+import type { SourceCheck } from './source-check.ts';
+import { badRequest, invalid, StatusError } from './status.ts';
 import type { StreamRequest, StreamRequests } from './stream-requests.ts';
 import { served, toServed, toStored } from './versions.ts';
 
@@ -22,7 +22,7 @@ import { served, toServed, toStored } from './versions.ts';
 export interface StreamWritesOptions {
   readonly requests: StreamRequests;
   readonly access: Access;
-  readonly checks: StreamChecks;
+  readonly sources: SourceCheck;
   readonly defaults: ShownDefaults;
 }
 
@@ -34,7 +34,7 @@ export interface WriteAnswer {
   /** As it is stored now. */
   readonly stream: ImageStream;
   /** The tags whose source is another one, or is asked for again. */
-  readonly changed: readonly SourcedTag[];
+  readonly changed: readonly TagReference[];
 }
 
 /** Larger than any object that etcd takes. */
@@ -60,12 +60,12 @@ export class StreamWrites {
   }
 
   async #patch(exchange: Exchange): Promise<WriteAnswer> {
-    const { type, patch } = await readPatch(exchange, Object.values(patchTypes));
-    if (type === patchTypes.apply) return this.#apply(exchange, patch);
+    const patch = await readPatch(exchange, 'ImageStream', (_, config) => config);
+    if (patch.isApply) return this.#apply(exchange, patch.patched({}) as JsonObject);
     for (let attempt = 1; ; attempt++) {
       const present = await this.#present(exchange);
       const shown = shownStream(present, this.#options.defaults) as unknown as JsonObject;
-      const sent = streamOf(patched(shown, type, patch));
+      const sent = streamOf(patch.patched(shown));
       try {
         return await this.#store(exchange, 'PUT', { sent, present });
       } catch (error) {
@@ -77,14 +77,13 @@ export class StreamWrites {
   }
 
   /** An apply makes what is not there: that takes the right to create it. It is rehearsed, to see what it comes to. */
-  async #apply(exchange: Exchange, config: unknown): Promise<WriteAnswer> {
+  async #apply(exchange: Exchange, config: JsonObject): Promise<WriteAnswer> {
     const { info, caller } = exchange;
-    if (!isJsonObject(config)) throw badRequest('the configuration is not an object');
     const present = await this.#present(exchange).catch(undefinedIfAbsent);
     if (present === undefined)
       await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
     const body = JSON.stringify(toStored(withoutGenerations(config)));
-    const request: StreamRequest = { method: 'PATCH', contentType: patchTypes.apply, body };
+    const request: StreamRequest = { method: 'PATCH', contentType: 'application/apply-patch+yaml', body };
     const rehearsed = await this.#answer(exchange, { ...request, rehearsed: true });
     const changed = await this.#check(exchange, present, rehearsed.stream);
     return { ...(await this.#answer(exchange, request)), changed };
@@ -106,9 +105,15 @@ export class StreamWrites {
     exchange: Exchange,
     present: ImageStream | undefined,
     next: ImageStream,
-  ): Promise<readonly SourcedTag[]> {
-    const changed = changedTags(present, next);
-    await this.#options.checks.check(exchange, next, changed);
+  ): Promise<readonly TagReference[]> {
+    const { namespace = '' } = exchange.info;
+    const { name = '', generateName = '' } = next.metadata as { name?: string; generateName?: string };
+    // As long as the name that the API server will make of it.
+    const assumed = name === '' && generateName !== '' ? `${generateName}00000` : name;
+    const faults = streamFaults({ ...next, metadata: { ...next.metadata, namespace, name: assumed } });
+    const changed = changedTags(present?.spec?.tags ?? [], next.spec?.tags ?? [], namespace);
+    const missing = await this.#options.sources.faultsOf(exchange, { namespace, name, present }, changed);
+    if (faults.length + missing.length > 0) throw invalid('ImageStream', name, [...faults, ...missing]);
     return changed;
   }
 
@@ -148,17 +153,6 @@ function streamOf(document: unknown): ImageStream {
   const { metadata } = document;
   const typed = { apiVersion: served, kind: 'ImageStream', ...document };
   return { ...typed, metadata: isJsonObject(metadata) ? metadata : {} } as unknown as ImageStream;
-}
-
-function patched(shown: JsonObject, type: string, patch: unknown): unknown {
-  if (type === patchTypes.json) throw badRequest('JSON patches come with the next commit');
-  if (!isJsonObject(patch)) throw badRequest('the patch is not an object');
-  if (type === patchTypes.merge) return mergePatched(shown, patch);
-  try {
-    return strategicallyPatched(shown, patch);
-  } catch (error) {
-    throw badRequest((error as Error).message);
-  }
 }
 
 /** Generations that a manifest has brought along are not taken, as in the reference; a 0 asks for an import. */

@@ -1,336 +1,230 @@
-/** Writes of ImageStreamTags: each is one write of the stream's spec, as in the reference. */
+/** Writes of ImageStreamTags and ImageTags: each is one write of the stream's spec, as in the reference. */
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
-import { canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
-import { imageGroup, imageStreams, imageStreamTags } from '../api/resources.ts';
-import { parseTagName, writtenImageStreamTagView } from '../domain/reference-views.ts';
-import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
-import { tagObjectName } from '../domain/tag-object-name.ts';
-import { createdTag, type TagWrite, tagsWithout, updatedTag, writtenTagOf } from '../domain/tag-writes.ts';
+import { textOf, valueAt } from '../api/json.ts';
+import { imageStreams } from '../api/resources.ts';
+import { withDeclaredTags } from '../domain/effective-stream.ts';
+import { invalidFault } from '../domain/field-fault.ts';
+import { followedTag } from '../domain/tag-source.ts';
+import type { NamedTag, PresentTag, TagWrite } from '../domain/tag-writes.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound, undefinedIfNotFound } from '../kube/errors.ts';
+import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Access } from './access.ts';
+import type { DeclaredTags } from './declared-tags.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
-import { mergePatched } from './merge-patch.ts';
-import { type WrittenStream, writeSpecTags } from './spec-tags.ts';
-import { badRequest, notFound, StatusError } from './status.ts';
-import { served } from './versions.ts';
+import { type Exchange, isDryRun, sendJson } from './exchange.ts';
+import { observed } from './observed-stream.ts';
+import { checkPlace, readObject } from './sent-body.ts';
+import { readPatch } from './sent-patch.ts';
+import type { SourceCheck } from './source-check.ts';
+import { maxWriteAttempts, writeSpecTags } from './spec-tags.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  invalid,
+  notFound,
+  type StatusError,
+  serverTimeout,
+} from './status.ts';
+import { TagDeletion } from './tag-deletion.ts';
+import { appliedTag, type DecidedWrite, type TagKind, tagKindOf, targetOf } from './tag-kinds.ts';
 
 /** Options of {@link TagWrites}. */
 export interface TagWritesOptions {
   readonly client: KubeClient;
+  readonly clock: Clock;
   readonly views: DerivedViews;
   readonly access: Access;
+  readonly declared: DeclaredTags;
+  readonly sources: SourceCheck;
   readonly localRegistry: string | undefined;
 }
 
-/** The reference tries as often. */
-const maxAttempts = 10;
-const mergeTypes = ['application/merge-patch+json', 'application/strategic-merge-patch+json'];
-
-/** A stream's tag that a request names. */
+/** A tag that is written as an object of a kind. */
 interface Target {
-  readonly namespace: string;
-  readonly stream: string;
-  readonly tag: string;
-  /** `stream:tag` */
-  readonly name: string;
+  readonly kind: TagKind;
+  readonly tag: NamedTag;
 }
 
-type Decide = (stream: ImageStream | undefined) => TagWrite;
+/** What was written. */
+interface Written {
+  readonly stream: ImageStream;
+  readonly isNew: boolean;
+  /** The tag as it is in the spec now; undefined when it is not. */
+  readonly tag: TagReference | undefined;
+}
 
-/** Answers writes. */
+type Decide = (present: PresentTag) => Extract<DecidedWrite, { readonly write: TagWrite }>;
+
+/** Answers all of them. */
 export class TagWrites {
   readonly #options: TagWritesOptions;
+  readonly #deletion: TagDeletion;
 
   constructor(options: TagWritesOptions) {
     this.#options = options;
+    this.#deletion = new TagDeletion(options);
   }
 
-  /** Creates, updates, patches or deletes the ImageStreamTag that a request names. */
+  /** Creates, updates, patches or deletes the tag that a request names. */
   async serve(exchange: Exchange): Promise<void> {
-    switch (exchange.info.verb) {
-      case 'create':
-        return this.#create(exchange);
-      case 'update':
-        return this.#update(exchange);
-      case 'patch':
-        return this.#patch(exchange);
-      default:
-        return this.#delete(exchange);
-    }
-  }
-
-  async #create(exchange: Exchange): Promise<void> {
-    const body = parsed(await readBody(exchange.request));
-    const target = targetOf(exchange, textOf(valueAt(body, ['metadata', 'name'])) ?? '');
-    checkPlace(body, target);
-    const sent = writtenTagOf(body, target.tag);
-    if (sent === undefined) throw unrecognized();
-    await this.#checkSource(exchange, target, sent.tag);
-    const { stream } = await this.#write(exchange, target, (present) =>
-      createdTag(present, target.tag, sent),
-    );
-    return this.#answer(exchange, 201, { target, stream });
-  }
-
-  async #update(exchange: Exchange): Promise<void> {
-    const body = parsed(await readBody(exchange.request));
-    const target = targetOf(exchange, exchange.info.name ?? '');
-    checkPlace(body, target);
-    const sent = writtenTagOf(body, target.tag);
-    if (sent === undefined) throw unrecognized();
-    await this.#checkSource(exchange, target, sent.tag);
-    const { stream, isNew } = await this.#write(exchange, target, (present) =>
-      updated(present, target, body),
-    );
-    return this.#answer(exchange, isNew ? 201 : 200, { target, stream });
+    const kind = tagKindOf(exchange);
+    if (exchange.info.verb === 'delete') return this.#deletion.serve(exchange);
+    if (exchange.info.verb === 'patch') return this.#patch(exchange, kind);
+    const isCreation = exchange.info.verb === 'create';
+    const body = await readObject(exchange, kind.kind);
+    const name = isCreation ? (textOf(valueAt(body, ['metadata', 'name'])) ?? '') : exchange.info.name;
+    const tag = targetOf(exchange, kind, name ?? '');
+    checkPlace(body, tag);
+    const written = await this.#write(exchange, { kind, tag }, (present) => {
+      const decided = isCreation ? kind.create(present, tag, body) : kind.update(present, tag, body);
+      if ('problem' in decided)
+        throw badRequest(
+          `${kind.kind} in version "v1" cannot be handled as a ${kind.kind}: ${decided.problem}`,
+        );
+      return decided;
+    });
+    return this.#answer(exchange, { kind, tag }, written);
   }
 
   /** Of what a GET shows, or would show if the tag had an image already; anew whenever the stream has changed. */
-  async #patch(exchange: Exchange): Promise<void> {
-    const [type = ''] = (exchange.request.headers['content-type'] ?? '').split(';');
-    if (!mergeTypes.includes(type.trim()))
-      throw new StatusError(
-        415,
-        'UnsupportedMediaType',
-        `the body of the request was in an unknown format - accepted media types include: ${mergeTypes.join(', ')}`,
-      );
-    const patch = parsed(await readBody(exchange.request));
-    const target = targetOf(exchange, exchange.info.name ?? '');
-    const patchedOf = (stream: ImageStream | undefined): unknown => {
-      const isThere = [
-        ...(stream?.spec?.tags ?? []).map(({ name }) => name),
-        ...(stream?.status?.tags ?? []).map(({ tag }) => tag),
-      ].includes(target.tag);
-      if (stream === undefined || !isThere) throw notFound('imagestreamtags', target.name);
-      const { metadata, tag } = writtenImageStreamTagView(stream, target.tag, undefined, this.#options);
-      // Only a version of the client's own is compared.
-      const { resourceVersion: _, ...unversioned } = metadata;
-      return mergePatched({ metadata: unversioned, tag }, patch);
-    };
-    const first = patchedOf(await this.#stream(target, exchange.signal));
-    checkPlace(first, target);
-    await this.#checkSource(exchange, target, writtenTagOf(first, target.tag)?.tag);
-    const { stream } = await this.#write(exchange, target, (present) =>
-      updated(present, target, patchedOf(present)),
-    );
-    return this.#answer(exchange, 200, { target, stream });
+  async #patch(exchange: Exchange, kind: TagKind): Promise<void> {
+    const patch = await readPatch(exchange, kind.kind, (...parts) => appliedTag(kind, ...parts));
+    const tag = targetOf(exchange, kind, exchange.info.name ?? '');
+    const written = await this.#write(exchange, { kind, tag }, (present) => {
+      const { stream } = present;
+      if (!patch.isApply && !isThere(present, tag.tag)) throw notFound(kind.resource, tag.name);
+      const document = stream === undefined ? {} : this.#view(present, { kind, tag });
+      const patched = patch.patched(document);
+      checkPlace(patched, tag);
+      const decided = kind.update(present, tag, patched);
+      if ('problem' in decided)
+        throw invalid(kind.kind, tag.name, [invalidFault('patch', '', decided.problem)]);
+      return decided;
+    });
+    return this.#answer(exchange, { kind, tag }, written);
   }
 
-  /** Takes the tag out of the spec, and its object, with which its history goes. */
-  async #delete(exchange: Exchange): Promise<void> {
-    const { signal, request, response } = exchange;
-    const target = targetOf(exchange, exchange.info.name ?? '');
-    const { namespace, tag, name } = target;
-    const sent = parsedOptions(await readBody(request));
-    const isDry = isDryRun(exchange, valueAt(sent, ['dryRun']));
-    for (let attempt = 1; ; attempt++) {
-      const stream = await this.#stream(target, signal);
-      if (stream === undefined) throw notFound('imagestreams', target.stream);
-      const tags = tagsWithout(stream, tag);
-      const hasHistory = (stream.status?.tags ?? []).some((entry) => entry.tag === tag);
-      if (tags === undefined && !hasHistory) throw notFound('imagestreamtags', name);
-      checkUid(target, stream, valueAt(sent, ['preconditions', 'uid']));
-      try {
-        if (tags !== undefined)
-          await this.#writeTags(exchange, { target, present: stream, dryRun: isDry }, tags);
-        if (!isDry) await this.#deleteObject(namespace, tagObjectName(target.stream, tag), signal);
-        const details = { name, group: imageGroup, kind: 'imagestreamtags', uid: stream.metadata.uid };
-        return sendJson(response, 200, {
-          kind: 'Status',
-          apiVersion: 'v1',
-          metadata: {},
-          status: 'Success',
-          details,
-        });
-      } catch (error) {
-        if (!isConflict(error)) throw error;
-        if (attempt === maxAttempts) throw busy(name);
-      }
-    }
-  }
-
-  async #deleteObject(namespace: string, name: string, signal: AbortSignal): Promise<void> {
-    const { client } = this.#options;
-    try {
-      const { metadata } = await client.get(imageStreamTags, { namespace, name }, signal);
-      await client.delete(imageStreamTags, { namespace, name }, { uid: metadata.uid ?? '' }, signal);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-
-  /** A source in another namespace is for those who may get its layers (semantics 1.7): the caller, not the face. */
-  async #checkSource(exchange: Exchange, target: Target, tag: TagReference | undefined): Promise<void> {
-    const { kind, name = '', namespace } = tag?.from ?? {};
-    if (kind === 'DockerImage' || !namespace || namespace === target.namespace) return;
-    const [stream = ''] = name.split(/[:@]/);
-    const subresource = 'layers';
-    const info = { verb: 'get', namespace, resource: 'imagestreams', name: stream, subresource } as const;
-    await this.#options.access.check(exchange.caller, info);
+  #view({ stream, declared }: PresentTag, { kind, tag }: Target) {
+    if (stream === undefined) return {};
+    const shown = declared === undefined ? stream : withDeclaredTags(stream, [declared]);
+    return kind.view(shown, tag.tag, undefined, this.#options);
   }
 
   /** Until the write is to the stream that was decided on. */
-  async #write(
-    exchange: Exchange,
-    target: Target,
-    decide: Decide,
-  ): Promise<{ readonly stream: ImageStream; readonly isNew: boolean }> {
+  async #write(exchange: Exchange, { kind, tag }: Target, decide: Decide): Promise<Written> {
+    const { client, access, sources, declared } = this.#options;
     const { signal, caller, info } = exchange;
     const dryRun = isDryRun(exchange);
+    const { namespace, stream: name } = tag;
     for (let attempt = 1; ; attempt++) {
-      const present = await this.#stream(target, signal);
-      const write = decide(present);
-      if (write.kind === 'exists') throw alreadyExists(target.name);
-      if (write.kind === 'refused') throw badRequest(write.message);
-      const { tags, isNew } = write;
+      const present = await this.#present(tag, signal);
+      const { write, unknown } = decide(present);
+      if (write.kind !== 'write') throw refusal(write, { kind, tag });
+      checkFields(exchange, kind, unknown);
+      const { tags, isNew, written } = write;
       // Who makes something that was not there needs the right to create it.
       if (isNew && info.verb !== 'create')
-        await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
+        await access.check(caller, { ...info, verb: 'create', name: undefined });
+      const place = { namespace, name, present: present.stream };
+      if (write.isChanged && written !== undefined) await sources.check(exchange, place, [written]);
       try {
-        return { stream: await this.#writeTags(exchange, { target, present, dryRun }, tags), isNew };
+        const stream = await writeSpecTags(client, exchange, { ...place, dryRun }, tags);
+        // Else what an object declares would count from now on.
+        if (written === undefined && !dryRun) await declared.takeBack(namespace, tag, signal);
+        return { stream, isNew, tag: written };
       } catch (error) {
         if (!isConflict(error)) throw error;
-        if (attempt === maxAttempts) throw busy(target.name);
+        if (attempt === maxWriteAttempts) throw serverTimeout(kind.resource, info.verb);
       }
     }
   }
 
-  #writeTags(
-    exchange: Exchange,
-    {
-      target: { namespace, stream: name },
-      ...how
-    }: { readonly target: Target } & Pick<WrittenStream, 'present' | 'dryRun'>,
-    tags: readonly TagReference[],
-  ): Promise<ImageStream> {
-    return writeSpecTags(this.#options.client, exchange, { namespace, name, ...how }, tags);
+  async #present(tag: NamedTag, signal: AbortSignal): Promise<PresentTag> {
+    const { client, declared } = this.#options;
+    const place = { namespace: tag.namespace, name: tag.stream };
+    const stream = await client.get(imageStreams, place, signal).catch(undefinedIfNotFound);
+    return {
+      stream,
+      declared: stream === undefined ? undefined : await declared.of(stream, tag.tag, signal),
+    };
   }
 
-  #stream({ namespace, stream: name }: Target, signal: AbortSignal): Promise<ImageStream | undefined> {
-    return this.#options.client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
-  }
-
-  async #answer(
-    { response, signal }: Exchange,
-    code: number,
-    { target, stream }: { readonly target: Target; readonly stream: ImageStream },
-  ): Promise<void> {
-    const entry = stream.status?.tags?.find(({ tag }) => tag === target.tag);
-    const image: Image | undefined = await this.#options.views.image(entry?.items?.[0]?.image, signal);
-    sendJson(response, code, writtenImageStreamTagView(stream, target.tag, image, this.#options));
+  async #answer(exchange: Exchange, { kind, tag }: Target, written: Written): Promise<void> {
+    const { response, signal, info } = exchange;
+    const { client, clock, views } = this.#options;
+    const stream =
+      isDryRun(exchange) || !isCopy(written)
+        ? written.stream
+        : await observed(client, written.stream, {
+            clock,
+            signal,
+            isDone: (current) => isAnswered(current, written),
+          });
+    const entry = stream.status?.tags?.find((each) => each.tag === tag.tag);
+    const image: Image | undefined = await views.image(entry?.items?.[0]?.image, signal);
+    const code = info.verb === 'create' || written.isNew ? 201 : 200;
+    sendJson(response, code, kind.view(stream, tag.tag, image, this.#options));
   }
 }
 
-function targetOf({ info: { namespace = '' } }: Exchange, name: string): Target {
-  const parsedName = parseTagName(name);
-  if ('message' in parsedName) throw badRequest(parsedName.message);
-  if (!isStreamName(parsedName.stream)) throw badStreamName(parsedName.stream);
-  return { namespace, name, ...parsedName };
+function isThere({ stream, declared }: PresentTag, tag: string): boolean {
+  if (declared !== undefined) return true;
+  return [
+    ...(stream?.spec?.tags ?? []).map(({ name }) => name),
+    ...(stream?.status?.tags ?? []).map((entry) => entry.tag),
+  ].includes(tag);
 }
 
-function updated(stream: ImageStream | undefined, target: Target, body: unknown): TagWrite {
-  const sent = writtenTagOf(body, target.tag);
-  if (sent === undefined) throw unrecognized();
-  if (sent.resourceVersion !== undefined) checkVersion(stream, target, sent.resourceVersion);
-  checkLabels(stream, target, valueAt(body, ['metadata', 'labels']));
-  return updatedTag(stream, target.tag, sent, { namespace: target.namespace, name: target.stream });
+/** What the operator takes from the cluster itself is there at once; a registry takes its time, and nobody waits for it. */
+function isCopy({ tag }: Written): boolean {
+  if (!tag?.from) return false;
+  return tag.from.kind !== 'DockerImage' || tag.reference === true;
 }
 
-/** What is sent has to be for where it is sent to. */
-function checkPlace(body: unknown, { namespace, name }: Target): void {
-  const named = valueAt(body, ['metadata', 'name']);
-  if (named !== undefined && named !== name)
+/** The generation of a copy comes back with what was copied. A tag that follows another of its stream gets what that one has. */
+function isAnswered(stream: ImageStream, { tag }: Written): boolean {
+  if (!tag?.from || followedTag(stream, { ...tag, from: tag.from }) !== undefined) return true;
+  const entry = stream.status?.tags?.find((each) => each.tag === tag.name);
+  return (tag.generation ?? undefined) === entry?.lastImport?.generation;
+}
+
+/** Fields that there are not: a mistake for who wants to hear of it, a warning for all others. */
+function checkFields({ url, response }: Exchange, { kind }: TagKind, unknown: readonly string[]): void {
+  const wanted = url.searchParams.get('fieldValidation') ?? 'Warn';
+  if (unknown.length === 0 || wanted === 'Ignore') return;
+  const sentences = unknown.map((field) => `unknown field ${JSON.stringify(field)}`);
+  if (wanted === 'Strict')
     throw badRequest(
-      `the name of the object (${textOf(named) ?? ''}) does not match the name on the URL (${name})`,
+      `${kind} in version "v1" cannot be handled as a ${kind}: strict decoding error: ${sentences.join(', ')}`,
     );
-  const place = valueAt(body, ['metadata', 'namespace']);
-  if (place !== undefined && place !== '' && place !== namespace)
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-}
-
-/** Labels are the stream's; none at all are tolerated, as in the reference. */
-function checkLabels(stream: ImageStream | undefined, { name }: Target, labels: unknown): void {
-  if (labels === undefined || labels === null || stream === undefined) return;
-  if (canonicalJson(labels) === canonicalJson(stream.metadata.labels ?? {})) return;
-  throw new StatusError(
-    422,
-    'Invalid',
-    `ImageStreamTag.${imageGroup} ${JSON.stringify(name)} is invalid: metadata: Invalid value: "": may not update fields other than metadata.annotations`,
+  const ascii = sentences.map((text) => text.replace(/[^\x20-\x7e]/g, '?'));
+  response.setHeader(
+    'warning',
+    ascii.map((text) => `299 - ${JSON.stringify(text)}`),
   );
 }
 
-function checkUid({ name }: Target, { metadata: { uid = '' } }: ImageStream, wanted: unknown): void {
-  if (wanted === undefined || wanted === null || wanted === uid) return;
-  throw new StatusError(
-    409,
-    'Conflict',
-    `Operation cannot be fulfilled on imagestreamtags.${imageGroup} ${JSON.stringify(name)}: Precondition failed: UID in precondition: ${textOf(wanted) ?? ''}, UID in object meta: ${uid}`,
-  );
-}
-
-function unrecognized(): StatusError {
-  return badRequest('the object provided is unrecognized (must be of type ImageStreamTag)');
-}
-
-/** DeleteOptions, of which there need not be any. */
-function parsedOptions(text: string): unknown {
-  if (text === '') return {};
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw badRequest('the DeleteOptions cannot be read');
-  }
-}
-
-function badStreamName(name: string): StatusError {
-  const problem = `metadata.name: Invalid value: ${JSON.stringify(name)}: must match ${JSON.stringify(streamNamePattern)}`;
-  const message = `ImageStream.${imageGroup} ${JSON.stringify(name)} is invalid: ${problem}`;
-  return new StatusError(422, 'Invalid', message, { name, group: imageGroup, kind: 'ImageStream' });
-}
-
-function checkVersion(
-  stream: ImageStream | undefined,
-  { stream: name, name: full }: Target,
-  version: string,
-): void {
-  if (stream === undefined) throw notFound('imagestreams', name);
-  const { resourceVersion } = stream.metadata;
-  if (version === resourceVersion) return;
-  throw new StatusError(
-    409,
-    'Conflict',
-    `Operation cannot be fulfilled on imagestreamtags.${imageGroup} ${JSON.stringify(full)}: another caller has updated the resource version to ${resourceVersion}`,
-    { name: full, group: imageGroup, kind: 'imagestreamtags' },
-  );
-}
-
-/** In the singular, as the reference says it. */
-function alreadyExists(name: string): StatusError {
-  const message = `imagestreamtag.${imageGroup} ${JSON.stringify(name)} already exists`;
-  return new StatusError(409, 'AlreadyExists', message, { name, group: imageGroup, kind: 'imagestreamtag' });
-}
-
-function busy(name: string): StatusError {
-  const message = `The update operation cannot be fulfilled on imagestreamtags.${imageGroup} ${JSON.stringify(name)}: others keep changing the stream`;
-  return new StatusError(500, 'ServerTimeout', message, { retryAfterSeconds: 2 });
-}
-
-function parsed(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    const version = valueAt(value, ['apiVersion']);
-    const isOther = isJsonObject(value) && version !== undefined && version !== served;
-    if (!isOther) return value;
-    throw badRequest(
-      `the API version in the data (${textOf(version) ?? ''}) does not match the expected API version (${served})`,
-    );
-  } catch (error) {
-    if (error instanceof StatusError) throw error;
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ImageStreamTag): ${(error as Error).message}`,
-    );
+function refusal(
+  write: Exclude<TagWrite, { readonly kind: 'write' }>,
+  { kind: { kind, resource, duplicate }, tag: { name } }: Target,
+): StatusError {
+  switch (write.kind) {
+    case 'exists':
+      return alreadyExists(duplicate, name);
+    case 'absent':
+      return notFound(resource, name);
+    case 'stale':
+      return conflict(
+        resource,
+        name,
+        `another caller has updated the resource version to ${write.resourceVersion}`,
+      );
+    case 'refused':
+      return badRequest(write.message);
+    case 'invalid':
+      return invalid(kind, name, write.faults);
   }
 }

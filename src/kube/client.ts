@@ -119,7 +119,7 @@ export class KubeClient {
     signal: AbortSignal,
   ): Promise<ListPage<KubeObject>> {
     const query = listQuery(options);
-    const path = resourcePath(resource, {});
+    const path = resourcePath(resource, { namespace: options.namespace });
     return this.#json<ListPage<KubeObject>>({ method: 'GET', path, query, accept: metadataOnly, signal });
   }
 

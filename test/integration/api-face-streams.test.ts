@@ -145,10 +145,59 @@ describe('a written ImageStream', () => {
       from: { kind: 'ImageStreamTag', name: 'web:latest', namespace: face.scenario.namespace },
     };
     const stream = { metadata: { namespace: other.name, name: 'copy' }, spec: { tags: [tag] } } as KubeObject;
-    await expect(bob.create(imageStreams, stream)).rejects.toThrow('403');
-    await expect(bob.apply(imageStreams, stream)).rejects.toThrow('403');
+    const refused = `spec.tags[stolen].from: Forbidden: ${face.scenario.namespace}/web`;
+    await expect(bob.create(imageStreams, stream)).rejects.toThrow(refused);
+    await expect(bob.apply(imageStreams, stream)).rejects.toThrow(refused);
     await bob.create(imageStreams, { metadata: stream.metadata });
-    await expect(bob.patch(imageStreams, stream.metadata, { spec: { tags: [tag] } })).rejects.toThrow('403');
+    await expect(bob.patch(imageStreams, stream.metadata, { spec: { tags: [tag] } })).rejects.toThrow(
+      refused,
+    );
+  });
+
+  it.each([
+    {
+      name: 'Foo',
+      spec: {},
+      message:
+        'ImageStream.image.openshift.io "Foo" is invalid: metadata.name: Invalid value: "Foo": must match "[a-z0-9]+(?:[._-][a-z0-9]+)*"',
+    },
+    {
+      name: 'o',
+      spec: { tags: [{ name: 'y', from: { kind: 'ImageStreamTag', name: 'none:latest' } }] },
+      message:
+        'ImageStream.image.openshift.io "o" is invalid: []: Internal error: imagestreams "o" is invalid: spec.tags[y].from.name: Not found: "none:latest"',
+    },
+    {
+      name: 'o',
+      spec: {
+        tags: [
+          {
+            name: 'y',
+            from: { kind: 'ImageStreamTag', name: 'web:latest' },
+            importPolicy: { scheduled: true },
+          },
+        ],
+      },
+      message:
+        'spec.tags[y].importPolicy.scheduled: Invalid value: true: only tags pointing to Docker repositories may be scheduled for background import',
+    },
+  ])('is refused in the words of the reference: $message', async ({ name, spec, message }) => {
+    const { status, body } = await face.send('POST', face.path('imagestreams'), { metadata: { name }, spec });
+    expect({ status, message: body['message'] }).toEqual({
+      status: 422,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('has the image of the tag that it copies at once', async () => {
+    const tag = { name: 'copied', from: { kind: 'ImageStreamTag', name: 'web:latest' } };
+    const created = await face.send('POST', face.path('imagestreams'), {
+      metadata: { name: 'copies' },
+      spec: { tags: [tag] },
+    });
+    expect(created.body).toMatchObject({
+      status: { tags: [{ tag: 'copied', items: [{ image: face.pushed.digest }] }] },
+    });
   });
 });
 

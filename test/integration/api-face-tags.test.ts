@@ -52,7 +52,7 @@ describe('an ImageStreamTag', () => {
 
 it('an ImageTag has all that there is to say of a tag, also without an image', async () => {
   await face.scenario.createTags('waiting', [
-    { name: 'latest', from: { kind: 'ImageStreamTag', name: 'nowhere:latest' } },
+    { name: 'latest', from: { kind: 'ImageStreamTag', name: 'web:nowhere' } },
   ]);
   const { body } = await face.get(face.path('imagetags/web:latest'));
   expect(body).toMatchObject({
@@ -171,7 +171,7 @@ describe('a written ImageStreamTag', () => {
       name: 'web:x',
       sent: () => istag('web:x', { tag: { from: { kind: 'Thing', name: 'a' } } }),
       code: 422,
-      message: 'spec.tags[1].from.kind',
+      message: 'tag.from.kind',
     },
     { name: 'web:x', sent: () => istag('web:y'), code: 400, message: 'does not match the name on the URL' },
     {
