@@ -12,6 +12,7 @@ import { isConflict, isNotFound, undefinedIfNotFound } from '../kube/errors.ts';
 import type { Access } from './access.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
+import { checkFields } from './field-validation.ts';
 import { mergePatched } from './merge-patch.ts';
 import { type WrittenStream, writeSpecTags } from './spec-tags.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
@@ -64,6 +65,7 @@ export class TagWrites {
 
   async #create(exchange: Exchange): Promise<void> {
     const body = parsed(await readBody(exchange.request));
+    checkFields(exchange, 'ImageStreamTag', body);
     const target = targetOf(exchange, textOf(valueAt(body, ['metadata', 'name'])) ?? '');
     checkPlace(body, target);
     const sent = writtenTagOf(body, target.tag);
@@ -77,6 +79,7 @@ export class TagWrites {
 
   async #update(exchange: Exchange): Promise<void> {
     const body = parsed(await readBody(exchange.request));
+    checkFields(exchange, 'ImageStreamTag', body);
     const target = targetOf(exchange, exchange.info.name ?? '');
     checkPlace(body, target);
     const sent = writtenTagOf(body, target.tag);
@@ -111,6 +114,7 @@ export class TagWrites {
       return mergePatched({ metadata: unversioned, tag }, patch);
     };
     const first = patchedOf(await this.#stream(target, exchange.signal));
+    checkFields(exchange, 'ImageStreamTag', first);
     checkPlace(first, target);
     await this.#checkSource(exchange, target, writtenTagOf(first, target.tag)?.tag);
     const { stream } = await this.#write(exchange, target, (present) =>
