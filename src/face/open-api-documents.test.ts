@@ -95,6 +95,16 @@ it('a field that is of another schema says so with its own description, in the w
   expect(openApiV2()).toMatchObject({ definitions: { [name]: { properties: { importPolicy } } } });
 });
 
+it('a description that is that of the other schema is there once in version 3', () => {
+  const { components } = openApiV3() as { components: { schemas: Record<string, { properties: object }> } };
+  expect(components.schemas[`${ours}.TagReference`]?.properties).toHaveProperty('referencePolicy', {
+    $ref: `#/components/schemas/${ours}.TagReferencePolicy`,
+  });
+  expect(components.schemas[`${ours}.ImageStreamList`]?.properties).toHaveProperty('items.items', {
+    $ref: `#/components/schemas/${ours}.ImageStream`,
+  });
+});
+
 it('version 2 has nothing that only version 3 knows', () => {
   for (const key of ['nullable', 'allOf', 'requestBody', 'content'])
     expect(all(key, openApiV2())).toEqual([]);

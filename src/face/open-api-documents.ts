@@ -40,11 +40,14 @@ function fullName(name: string): string {
 
 const version3: Dialect = {
   prefix: '#/components/schemas/',
-  schema({ $ref, ...schema }) {
-    if ($ref === undefined) return { ...schema };
+  schema({ $ref, description, ...schema }) {
+    const own = description === undefined ? {} : { description };
+    if ($ref === undefined) return { ...schema, ...own };
     const reference = referenceTo(version3, $ref);
+    // kubectl shows both descriptions, one after the other: once is enough for the same.
+    const beside = description === kindSchemas[$ref]?.description ? schema : { ...schema, ...own };
     // What is beside a reference does not count in this version.
-    return Object.keys(schema).length === 0 ? reference : { ...schema, allOf: [reference] };
+    return Object.keys(beside).length === 0 ? reference : { ...beside, allOf: [reference] };
   },
   parameter: ({ type, ...parameter }) => ({
     ...parameter,
