@@ -26,7 +26,7 @@ export interface Operation {
   readonly body: { readonly types: readonly string[]; readonly schema: string } | undefined;
   /** The name of the schema of the answer; undefined for a kind of another group. */
   readonly answer: string | undefined;
-  /** What tells a success, beside 200. */
+  /** True when a success may be a 201 as well as a 200. */
   readonly created: boolean;
 }
 

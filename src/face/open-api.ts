@@ -1,6 +1,7 @@
 /**
  * Serves OpenAPI to the aggregation layer, which asks as `system:aggregator` for the index of version 3 and the document of
- * version 2, and hands questions of clients for the document of version 3 on. What it holds is no secret, and anybody whom the front proxy names may have it.
+ * version 2, and hands questions of clients for the document of version 3 on. What it holds is no secret: anybody whom the front
+ * proxy names may have it.
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -41,7 +42,8 @@ export function serveOpenApi(
   const { body, hash } = document();
   const etag = `"${hash}"`;
   response.setHeader('etag', etag).setHeader('vary', 'Accept');
-  // Whoever names a version may keep it. Another one is answered with this one: during an update, two servers would send a client to and fro.
+  // Whoever names this version may keep it. Another one is answered with this one, not by a redirection: while replicas are
+  // updated, an old and a new one would send a client to and fro.
   if (searchParams.get('hash') === hash)
     response.setHeader('cache-control', 'public, max-age=31536000, immutable');
   if (isKnown(request.headers['if-none-match'], etag)) response.writeHead(304).end();
