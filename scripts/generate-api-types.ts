@@ -1,5 +1,6 @@
 /**
- * Generates the TypeScript types in src/api/generated/ from the CustomResourceDefinitions in crds/, which are the contract.
+ * Generates the TypeScript types in src/api/generated/ from the CustomResourceDefinitions in crds/, which are the contract, and
+ * the schemas that the API face publishes.
  *
  * json-schema-to-typescript does the printing. What it does not know about Kubernetes is translated before: `nullable`,
  * preserved unknown fields, int-or-string, and readable names for nested objects.
@@ -8,6 +9,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { load } from 'js-yaml';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { Fault, itemTypeName, type Schema, type Source, TYPE_NAMES, typeName } from './crd-schema.ts';
+import { openApiModule } from './open-api-schemas.ts';
 
 const USAGE = `Usage: node scripts/generate-api-types.ts [--check] [--help]
 
@@ -19,31 +22,6 @@ Writes src/api/generated/*.ts from crds/*.yaml.
 
 const CRD_FOLDER = new URL('../crds/', import.meta.url);
 const GENERATED_FOLDER = new URL('../src/api/generated/', import.meta.url);
-
-/** OpenShift's names for nested objects. The others are called after their parent and their field. */
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  'Image.dockerImageLayers[]': 'ImageLayer',
-  'Image.dockerImageManifests[]': 'ImageManifest',
-  'ImageStream.spec.lookupPolicy': 'ImageLookupPolicy',
-  'ImageStream.spec.tags[]': 'TagReference',
-  'ImageStream.spec.tags[].from': 'ObjectReference',
-  'ImageStream.spec.tags[].importPolicy': 'TagImportPolicy',
-  'ImageStream.spec.tags[].referencePolicy': 'TagReferencePolicy',
-  'ImageStream.status.conditions[]': 'Condition',
-  'ImageStream.status.tags[]': 'NamedTagEventList',
-  'ImageStream.status.tags[].conditions[]': 'TagEventCondition',
-  'ImageStream.status.tags[].items[]': 'TagEvent',
-  'ImageStream.status.tags[].lastImport': 'TagLastImport',
-  'ImageStream.status.tags[].lastImport.from': 'TagLastImportSource',
-  'ImageStreamTag.conditions[]': 'TagEventCondition',
-  'ImageStreamTag.image.dockerImageLayers[]': 'ImageLayer',
-  'ImageStreamTag.image.dockerImageManifests[]': 'ImageManifest',
-  'ImageStreamTag.lookupPolicy': 'ImageLookupPolicy',
-  'ImageStreamTag.tag': 'DeclaredTagReference',
-  'ImageStreamTag.tag.from': 'ObjectReference',
-  'ImageStreamTag.tag.importPolicy': 'TagImportPolicy',
-  'ImageStreamTag.tag.referencePolicy': 'TagReferencePolicy',
-};
 
 /** Shapes that two CRDs write out, since YAML cannot share them between files. They must not drift apart. */
 const EQUAL_SHAPES: readonly { paths: readonly [string, string]; except: readonly string[] }[] = [
@@ -57,21 +35,6 @@ const EQUAL_SHAPES: readonly { paths: readonly [string, string]; except: readonl
 
 const SCALAR_TYPES = ['string', 'boolean', 'integer', 'number'] as const;
 
-/** The keywords of a CRD's schema that matter for types. The others (bounds, formats, rules) only restrict values. */
-interface Schema {
-  type?: string;
-  description?: string;
-  nullable?: boolean;
-  enum?: string[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  additionalProperties?: Schema;
-  items?: Schema;
-  'x-kubernetes-int-or-string'?: boolean;
-  'x-kubernetes-preserve-unknown-fields'?: boolean;
-  'x-kubernetes-validations'?: unknown[];
-}
-
 interface Version {
   name: string;
   served: boolean;
@@ -82,17 +45,6 @@ interface Version {
 interface CustomResourceDefinition {
   spec: { group: string; names: { kind: string }; versions: Version[] };
 }
-
-/** One CRD file: its name in crds/, the kind that it defines, and the schema that all of its versions have. */
-interface Source {
-  file: string;
-  kind: string;
-  apiVersions: string[];
-  schema: Schema;
-}
-
-/** What the person who called this has to put right; printed without a stack. */
-class Fault extends Error {}
 
 await main();
 
@@ -124,11 +76,28 @@ function parseOptions(): { check?: boolean; help?: boolean } {
   }
 }
 
+/** A file of src/api/generated/. */
+interface GeneratedFile {
+  readonly name: string;
+  readonly text: string;
+  /** What it is made from. */
+  readonly from: string;
+}
+
+async function generatedFiles(sources: readonly Source[]): Promise<GeneratedFile[]> {
+  const types = sources.map(async (source) => ({
+    name: generatedFile(source),
+    text: await typesOf(source),
+    from: `crds/${source.file}`,
+  }));
+  const schemas = { name: 'open-api-schemas.ts', text: openApiModule(sources), from: 'crds/' };
+  return [...(await Promise.all(types)), schemas];
+}
+
 async function writeFiles(sources: readonly Source[]): Promise<void> {
   await mkdir(GENERATED_FOLDER, { recursive: true });
-  for (const source of sources) {
-    const name = generatedFile(source);
-    await writeFile(new URL(name, GENERATED_FOLDER), await typesOf(source));
+  for (const { name, text } of await generatedFiles(sources)) {
+    await writeFile(new URL(name, GENERATED_FOLDER), text);
     process.stdout.write(`src/api/generated/${name}\n`);
   }
 }
@@ -136,15 +105,12 @@ async function writeFiles(sources: readonly Source[]): Promise<void> {
 async function checkFiles(sources: readonly Source[]): Promise<void> {
   const faults: string[] = [];
   const existing = new Set(await readdir(GENERATED_FOLDER));
-  for (const source of sources) {
-    const name = generatedFile(source);
+  for (const { name, text, from } of await generatedFiles(sources)) {
     const current = existing.delete(name)
       ? await readFile(new URL(name, GENERATED_FOLDER), 'utf8')
       : undefined;
-    if (current === (await typesOf(source))) continue;
-    faults.push(
-      `src/api/generated/${name} is stale: crds/${source.file} says otherwise. Run: npm run generate`,
-    );
+    if (current === text) continue;
+    faults.push(`src/api/generated/${name} is stale: ${from} says otherwise. Run: npm run generate`);
   }
   for (const name of existing) {
     faults.push(`src/api/generated/${name} belongs to no CRD in crds/. Delete it.`);
@@ -254,8 +220,8 @@ function valueSchema(schema: Schema, path: string, name: string): JSONSchema {
   }
   if (schema.items !== undefined) {
     const itemPath = `${path}[]`;
-    const itemName = TYPE_NAMES[itemPath] ?? singular(name);
-    return { type: 'array', items: toJsonSchema(schema.items, itemPath, itemName) };
+    const items = toJsonSchema(schema.items, itemPath, itemTypeName(itemPath, name));
+    return { type: 'array', items };
   }
   if (schema.enum !== undefined) return { enum: schema.enum };
   const scalar = SCALAR_TYPES.find((type) => type === schema.type);
@@ -266,10 +232,7 @@ function valueSchema(schema: Schema, path: string, name: string): JSONSchema {
 function objectSchema(schema: Schema, path: string, name: string): JSONSchema {
   const fields = Object.entries(schema.properties ?? {}).map(([field, value]) => {
     const fieldPath = `${path}.${field}`;
-    return [
-      field,
-      toJsonSchema(value, fieldPath, TYPE_NAMES[fieldPath] ?? name + capitalised(field)),
-    ] as const;
+    return [field, toJsonSchema(value, fieldPath, typeName(fieldPath, name, field))] as const;
   });
   return {
     title: name,
@@ -279,14 +242,6 @@ function objectSchema(schema: Schema, path: string, name: string): JSONSchema {
     required: schema.required ?? [],
     additionalProperties: Boolean(schema['x-kubernetes-preserve-unknown-fields']),
   };
-}
-
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function singular(name: string): string {
-  return name.replace(/ies$/, 'y').replace(/s$/, '');
 }
 
 /** A name for a path that no longer exists would be forgotten here, and the type renamed without notice. */

@@ -5,13 +5,13 @@
 import { isJsonObject, type JsonObject } from '../api/json.ts';
 
 /** The keys of the lists that are merged, by the path of the list; all other lists are replaced. */
-const mergeKeys: Readonly<Record<string, string>> = {
+export const mergeKeys: Readonly<Record<string, string>> = {
   'metadata.ownerReferences': 'uid',
   'spec.tags': 'name',
   'status.tags': 'tag',
 };
-/** Lists of texts that are sets. */
-const sets: readonly string[] = ['metadata.finalizers'];
+/** Lists of texts that are sets, by the path of the list. */
+export const sets: readonly string[] = ['metadata.finalizers'];
 
 /** A stream has a thousand tags at most. */
 const maxEntries = 2_000;

@@ -2,7 +2,8 @@
 import { imageGroup } from '../api/resources.ts';
 import { served } from './versions.ts';
 
-interface ServedResource {
+/** A resource of the group. */
+export interface ServedResource {
   readonly name: string;
   readonly singular: string;
   readonly kind: string;

@@ -20,6 +20,7 @@ import { type Exchange, sendJson } from './exchange.ts';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
+import { serveOpenApi } from './open-api.ts';
 import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './request-info.ts';
 import type { ServingIdentity } from './serving-identity.ts';
 import {
@@ -193,9 +194,9 @@ function urlOf(request: IncomingMessage): URL {
 }
 
 /** Answers a question for what is served; false when it is none. */
-function discover(request: IncomingMessage, response: ServerResponse, { pathname }: URL): boolean {
+function discover(request: IncomingMessage, response: ServerResponse, url: URL): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-  switch (pathname.replace(/\/$/, '')) {
+  switch (url.pathname.replace(/\/$/, '')) {
     case '/apis': {
       const isNewer = (request.headers.accept ?? '').includes('as=APIGroupDiscoveryList');
       if (isNewer) sendTyped(response, aggregatedType, aggregatedDocument);
@@ -209,7 +210,7 @@ function discover(request: IncomingMessage, response: ServerResponse, { pathname
       sendJson(response, 200, resourceListDocument);
       return true;
     default:
-      return false;
+      return serveOpenApi(request, response, url);
   }
 }
 

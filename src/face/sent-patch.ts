@@ -20,7 +20,8 @@ const jsonType = 'application/json-patch+json';
 const mergeType = 'application/merge-patch+json';
 const strategicType = 'application/strategic-merge-patch+json';
 const applyType = 'application/apply-patch+yaml';
-const patchTypes = [jsonType, mergeType, strategicType, applyType];
+/** Media types of patches. kubectl sends a strategic merge patch where one is offered. */
+export const patchTypes = [jsonType, mergeType, strategicType, applyType];
 const decoding = 'error decoding patch: ';
 
 /**

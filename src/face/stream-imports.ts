@@ -21,6 +21,7 @@ import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
+import { checkUnknownFields } from './field-validation.ts';
 import { writeSpecTags } from './spec-tags.ts';
 import { badRequest, StatusError } from './status.ts';
 import { served, toServed } from './versions.ts';
@@ -61,6 +62,7 @@ export class StreamImports {
     const body = parseJsonObject(await readBody(request));
     if (body === undefined)
       throw badRequest('the object provided is unrecognized (must be of type ImageStreamImport)');
+    checkUnknownFields(exchange, 'ImageStreamImport', body);
     const { wanted, target } = readImport(body, namespace);
     const { stream, generation } = await this.#wish(exchange, target, wanted);
     const { after, outcomes } = await this.#answers(stream, { generation, wanted }, signal);

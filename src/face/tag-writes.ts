@@ -14,6 +14,7 @@ import type { Access } from './access.ts';
 import type { DeclaredTags } from './declared-tags.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
+import { checkUnknownFields } from './field-validation.ts';
 import { observed } from './observed-stream.ts';
 import { checkPlace, readObject } from './sent-body.ts';
 import { readPatch } from './sent-patch.ts';
@@ -75,6 +76,7 @@ export class TagWrites {
     if (exchange.info.verb === 'patch') return this.#patch(exchange, kind);
     const isCreation = exchange.info.verb === 'create';
     const body = await readObject(exchange, kind.kind);
+    checkUnknownFields(exchange, kind.kind, body);
     const name = isCreation ? (textOf(valueAt(body, ['metadata', 'name'])) ?? '') : exchange.info.name;
     const tag = targetOf(exchange, kind, name ?? '');
     checkPlace(body, tag);
@@ -98,6 +100,7 @@ export class TagWrites {
       if (!patch.isApply && !isThere(present, tag.tag)) throw notFound(kind.resource, tag.name);
       const document = stream === undefined ? {} : this.#view(present, { kind, tag });
       const patched = patch.patched(document);
+      checkUnknownFields(exchange, kind.kind, patched);
       checkPlace(patched, tag);
       const decided = kind.update(present, tag, patched);
       if ('problem' in decided)
