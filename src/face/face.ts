@@ -14,6 +14,7 @@ import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
 import { TagWrites } from './tag-writes.ts';
+import { WatchBudget } from './watch-budget.ts';
 
 /** What the face gets from its process. */
 export interface FaceParts {
@@ -59,7 +60,8 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
   const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
-  const streams = new StoredStreams({ transport: passed, access, clock });
+  const watches = new WatchBudget();
+  const streams = new StoredStreams({ transport: passed, access, watches, clock });
   const views = new DerivedViews({ client, clock, localRegistry });
   const writes = new TagWrites({ client, views, access, localRegistry });
   const imports = new StreamImports({ client, views, clock });

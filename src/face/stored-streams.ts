@@ -1,6 +1,5 @@
 /** ImageStreams: passed to the custom resource behind them, with the versions renamed both ways. */
 import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { load } from 'js-yaml';
 import type { Dispatcher } from 'undici';
@@ -13,9 +12,11 @@ import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Access } from './access.ts';
 import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
-import { badRequest, StatusError, tooManyRequests } from './status.ts';
+import { passAnswer } from './passed-answer.ts';
+import { badRequest, StatusError } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
+import type { WatchBudget } from './watch-budget.ts';
 
 /** Parameters of a request that mean the same to the custom resource. */
 const parameters = [
@@ -36,14 +37,8 @@ const parameters = [
   'timeoutSeconds',
   'watch',
 ];
-/** Headers of an answer that are handed on. */
-const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
 /** A list that is shown as a table is held as a whole. */
 const maxListBytes = 64 * 1024 * 1024;
-/** A client that reads nothing of an answer for this time is given up. */
-const idleMs = 60_000;
-/** Watches of one caller. */
-const maxWatches = 200;
 const applyType = 'application/apply-patch+yaml';
 const strategicType = 'application/strategic-merge-patch+json';
 const maxPatchAttempts = 5;
@@ -59,6 +54,7 @@ export interface StoredStreamsOptions {
   /** For nothing else: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
   readonly access: Access;
+  readonly watches: WatchBudget;
   readonly clock: Clock;
 }
 
@@ -67,11 +63,11 @@ export class StoredStreams {
   readonly #transport: KubeTransport;
   readonly #access: Access;
   readonly #clock: Clock;
-  /** By user. */
-  readonly #watches = new Map<string, number>();
+  readonly #watches: WatchBudget;
 
-  constructor({ transport, access, clock }: StoredStreamsOptions) {
+  constructor({ transport, access, watches, clock }: StoredStreamsOptions) {
     this.#transport = transport;
+    this.#watches = watches;
     this.#access = access;
     this.#clock = clock;
   }
@@ -79,17 +75,7 @@ export class StoredStreams {
   /** Answers a request that the caller may make. Throws a Status when it cannot be passed on. */
   async serve(exchange: Exchange): Promise<void> {
     if (exchange.info.verb !== 'watch') return this.#pass(exchange);
-    const { user } = exchange.caller;
-    const open = this.#watches.get(user) ?? 0;
-    if (open >= maxWatches) throw tooManyRequests();
-    this.#watches.set(user, open + 1);
-    try {
-      await this.#pass(exchange);
-    } finally {
-      const left = (this.#watches.get(user) ?? 1) - 1;
-      if (left > 0) this.#watches.set(user, left);
-      else this.#watches.delete(user);
-    }
+    return this.#watches.run(exchange.caller.user, () => this.#pass(exchange));
   }
 
   async #pass(exchange: Exchange): Promise<void> {
@@ -107,8 +93,8 @@ export class StoredStreams {
     if (form === 'table' && answer.statusCode < 300 && info.verb !== 'watch')
       await this.#table(exchange, answer);
     else if (form === 'table' && answer.statusCode < 300)
-      await this.#pipe(exchange, answer, this.#rows(exchange));
-    else await this.#pipe(exchange, answer, new ServedVersion());
+      await passAnswer(exchange, answer, this.#rows(exchange));
+    else await passAnswer(exchange, answer, new ServedVersion());
   }
 
   /** An apply makes what is not there: that takes the right to create it. */
@@ -163,27 +149,6 @@ export class StoredStreams {
     const document = toServed(parseJsonObject(text));
     const shown = { include: includeObjectOf(url), now: this.#clock.now() };
     sendJson(response, answer.statusCode, tableOf(imageStreamTable, document, shown));
-  }
-
-  async #pipe(
-    { request, response, info }: Exchange,
-    answer: Dispatcher.ResponseData,
-    through: Transform,
-  ): Promise<void> {
-    const headers = answered.flatMap((name) => {
-      const value = answer.headers[name];
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    response.writeHead(answer.statusCode, Object.fromEntries(headers));
-    if (request.method === 'HEAD') {
-      answer.body.destroy();
-      response.end();
-      return;
-    }
-    if (info.verb !== 'watch') response.setTimeout(idleMs, () => response.destroy());
-    // So that a watch is open before its first event.
-    response.flushHeaders();
-    await pipeline(answer.body, through, response);
   }
 
   /** The events of a watch with rows in place of objects. */
