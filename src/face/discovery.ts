@@ -66,7 +66,7 @@ export const servedResources: readonly ServedResource[] = [
     singular: 'image',
     kind: 'Image',
     namespaced: false,
-    verbs: ['get', 'list'],
+    verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'],
   },
 ];
 

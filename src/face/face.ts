@@ -4,13 +4,15 @@ import { configMaps } from '../api/resources.ts';
 import { KubeClient } from '../kube/client.ts';
 import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
-import { sleep, systemClock } from '../runtime/clock.ts';
+import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
+import { ImageEdits } from './image-edits.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
+import { StoredImages } from './stored-images.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
 import { TagWrites } from './tag-writes.ts';
@@ -45,6 +47,10 @@ function isRead({ info: { verb } }: Exchange): boolean {
   return verb === 'get' || verb === 'list';
 }
 
+function isEdit({ info: { verb } }: Exchange): boolean {
+  return verb === 'update' || verb === 'patch';
+}
+
 /** Certificates are looked after this often. */
 const followMs = 30_000;
 
@@ -60,19 +66,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
   const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
-  const watches = new WatchBudget();
-  const streams = new StoredStreams({ transport: passed, access, watches, clock });
-  const views = new DerivedViews({ client, clock, localRegistry });
-  const writes = new TagWrites({ client, views, access, localRegistry });
-  const imports = new StreamImports({ client, views, clock });
-  const handlers = new Map<string, Handler>([
-    ['imagestreams', (exchange) => streams.serve(exchange)],
-    ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
-    ['imagetags', (exchange) => views.fullTags(exchange)],
-    ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
-    ['imagestreamimports', (exchange) => imports.serve(exchange)],
-    ['images', (exchange) => views.images(exchange)],
-  ]);
+  const handlers = createHandlers({ client, passed, access, clock, localRegistry });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
@@ -107,4 +101,38 @@ export async function startFace(parts: FaceParts): Promise<Face> {
       await Promise.all([transport.close(), passed.close()]);
     },
   };
+}
+
+interface HandlerParts {
+  readonly client: KubeClient;
+  /** For what is handed on: clients that read slowly hold its connections. */
+  readonly passed: KubeTransport;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly localRegistry: string | undefined;
+}
+
+/** Who answers, by resource. */
+function createHandlers({
+  client,
+  passed,
+  access,
+  clock,
+  localRegistry,
+}: HandlerParts): Map<string, Handler> {
+  const watches = new WatchBudget();
+  const streams = new StoredStreams({ transport: passed, access, watches, clock });
+  const views = new DerivedViews({ client, clock, localRegistry });
+  const writes = new TagWrites({ client, views, access, localRegistry });
+  const imports = new StreamImports({ client, views, clock });
+  const images = new StoredImages({ client, transport: passed, watches, clock });
+  const edits = new ImageEdits({ client, clock });
+  return new Map<string, Handler>([
+    ['imagestreams', (exchange) => streams.serve(exchange)],
+    ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
+    ['imagetags', (exchange) => views.fullTags(exchange)],
+    ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
+    ['imagestreamimports', (exchange) => imports.serve(exchange)],
+    ['images', (exchange) => (isEdit(exchange) ? edits.serve(exchange) : images.serve(exchange))],
+  ]);
 }

@@ -1,6 +1,5 @@
 /** ImageStreams: passed to the custom resource behind them, with the versions renamed both ways. */
-import { Transform } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
+import type { Transform } from 'node:stream';
 import { load } from 'js-yaml';
 import type { Dispatcher } from 'undici';
 import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
@@ -17,6 +16,7 @@ import { badRequest, StatusError } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
 import type { WatchBudget } from './watch-budget.ts';
+import { changedEvents } from './watch-events.ts';
 
 /** Parameters of a request that mean the same to the custom resource. */
 const parameters = [
@@ -154,30 +154,14 @@ export class StoredStreams {
   /** The events of a watch with rows in place of objects. */
   #rows({ url }: Exchange): Transform {
     const include = includeObjectOf(url);
-    const clock = this.#clock;
-    // A character may be in two chunks.
-    const decoder = new StringDecoder('utf8');
-    let rest = '';
-    return new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        const lines = (rest + decoder.write(chunk)).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) this.push(`${eventWithRow(line, { include, now: clock.now() })}\n`);
-        done();
-      },
-    });
+    return changedEvents((event) => eventWithRow(event, { include, now: this.#clock.now() }));
   }
 }
 
-function eventWithRow(line: string, shown: Parameters<typeof tableOf>[2]): string {
-  const event = parseJsonObject(line);
-  if (event === undefined || event['type'] === 'ERROR' || event['type'] === 'BOOKMARK')
-    return JSON.stringify(toServedEvent(event));
-  return JSON.stringify({ ...event, object: tableOf(imageStreamTable, toServed(event['object']), shown) });
-}
-
-function toServedEvent(event: ReturnType<typeof parseJsonObject>): unknown {
-  return event === undefined ? {} : { ...event, object: toServed(event['object']) };
+function eventWithRow(event: JsonObject, shown: Parameters<typeof tableOf>[2]): JsonObject {
+  const object = toServed(event['object']);
+  if (event['type'] === 'ERROR' || event['type'] === 'BOOKMARK') return { ...event, object };
+  return { ...event, object: tableOf(imageStreamTable, object, shown) };
 }
 
 function patchedStream(stream: JsonObject, patch: JsonObject): JsonObject {
