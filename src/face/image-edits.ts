@@ -79,10 +79,9 @@ export class ImageEdits {
   async #write(exchange: Exchange, edit: Edit): Promise<Image> {
     const { info, signal } = exchange;
     const { client } = this.#options;
-    const { name = '' } = info;
     const dryRun = isDryRun(exchange);
     for (let attempt = 1; ; attempt++) {
-      const present = await readImage(client, name, signal);
+      const present = await readImage(client, info.name ?? '', signal);
       try {
         const after = await edit(present);
         const metadata = judged(imageView(present), after, info.verb === 'update');

@@ -6,11 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import type { Image } from '../api/generated/image.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, textOf, valueAt } from '../api/json.ts';
 import { images, type KubeObject, resourcePath } from '../api/resources.ts';
-import { imageObjectName } from '../domain/image-object.ts';
-import { digestProblem } from '../domain/image-reference.ts';
 import { imageTable } from '../domain/reference-tables.ts';
 import { imageView } from '../domain/reference-views.ts';
-import { storedImageSelector, withDigests } from '../domain/stored-image-name.ts';
+import { storedImageName, storedImageSelector, withDigests } from '../domain/stored-image-name.ts';
 import type { KubeClient, ListPage } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeTransport } from '../kube/transport.ts';
@@ -180,7 +178,8 @@ export class StoredImages {
     const { name = '' } = info;
     const sent = parsedDeleteOptions(await readBody(request));
     const dryRun = isDryRun(exchange, sent['dryRun']);
-    if (digestProblem(name) !== undefined) throw notFound('images', name);
+    const stored = storedImageName(name);
+    if (stored === undefined) throw notFound('images', name);
     const options = {
       kind: 'DeleteOptions',
       apiVersion: 'v1',
@@ -190,7 +189,7 @@ export class StoredImages {
     };
     const answer = await this.#options.transport.send({
       method: 'DELETE',
-      path: resourcePath(images, { name: imageObjectName(name) }),
+      path: resourcePath(images, { name: stored }),
       query: parametersOf(url, deleteParameters),
       body: JSON.stringify(options),
       signal,
@@ -200,11 +199,12 @@ export class StoredImages {
   }
 }
 
-/** The stored Image of a digest. Throws 404 when there is none. */
+/** The stored Image that a request names. Throws 404 when there is none. */
 export async function readImage(client: KubeClient, name: string, signal: AbortSignal): Promise<Image> {
-  if (digestProblem(name) !== undefined) throw notFound('images', name);
+  const stored = storedImageName(name);
+  if (stored === undefined) throw notFound('images', name);
   try {
-    return await client.get(images, { name: imageObjectName(name) }, signal);
+    return await client.get(images, { name: stored }, signal);
   } catch (error) {
     throw isNotFound(error) ? notFound('images', name) : error;
   }
