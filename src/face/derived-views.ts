@@ -1,7 +1,6 @@
 /** ImageStreamTags and ImageStreamImages: made from what is stored when somebody asks (semantics 4.1, 4.3). */
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
-import { arrayOf, textOf, valueAt } from '../api/json.ts';
 import { imageStreams, images, type KubeObject } from '../api/resources.ts';
 import { imageObjectName } from '../domain/image-object.ts';
 import { digestProblem } from '../domain/image-reference.ts';
@@ -16,6 +15,7 @@ import {
   parseImageName,
   parseTagName,
 } from '../domain/reference-views.ts';
+import { runnableMembers } from '../domain/stream-layers.ts';
 import { isStreamName } from '../domain/stream-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
@@ -129,10 +129,7 @@ export class DerivedViews {
     const worker = async (): Promise<void> => {
       for (const digest of waiting) {
         const image = await this.image(digest, signal);
-        members.set(
-          digest,
-          arrayOf(image?.dockerImageManifests).flatMap((entry) => textOf(valueAt(entry, ['digest'])) ?? []),
-        );
+        members.set(digest, image === undefined ? [] : runnableMembers(image));
       }
     };
     await Promise.all(Array.from({ length: parallelReads }, worker));

@@ -10,7 +10,14 @@ interface ServedResource {
   readonly verbs: readonly string[];
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
-  readonly subresources?: readonly { readonly name: string; readonly verbs: readonly string[] }[];
+  readonly subresources?: readonly ServedPart[];
+}
+
+interface ServedPart {
+  readonly name: string;
+  /** Where it is another one than the resource's. */
+  readonly kind?: string;
+  readonly verbs: readonly string[];
 }
 
 const all = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
@@ -28,7 +35,11 @@ export const servedResources: readonly ServedResource[] = [
     verbs: all,
     shortNames: ['is'],
     categories: ['all'],
-    subresources: [{ name: 'status', verbs: ['get', 'patch', 'update'] }],
+    subresources: [
+      { name: 'layers', kind: 'ImageStreamLayers', verbs: ['get'] },
+      { name: 'secrets', kind: 'SecretList', verbs: ['get'] },
+      { name: 'status', verbs: ['get', 'patch', 'update'] },
+    ],
   },
   {
     name: 'imagestreamtags',
@@ -105,7 +116,7 @@ export const resourceListDocument = {
         name: `${name}/${sub.name}`,
         singularName: '',
         namespaced,
-        kind,
+        kind: sub.kind ?? kind,
         verbs: sub.verbs,
       })),
     ];
@@ -152,7 +163,7 @@ export const aggregatedDocument = {
                 : {
                     subresources: subresources.map((sub) => ({
                       subresource: sub.name,
-                      responseKind,
+                      responseKind: { ...responseKind, kind: sub.kind ?? kind },
                       verbs: sub.verbs,
                     })),
                   }),

@@ -6,6 +6,7 @@ import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
+import { CallerBudget } from './caller-budget.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
@@ -15,8 +16,9 @@ import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
 import { StoredImages } from './stored-images.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
+import { LayersOfStreams } from './stream-layers.ts';
+import { servePullSecrets } from './stream-secrets.ts';
 import { TagWrites } from './tag-writes.ts';
-import { WatchBudget } from './watch-budget.ts';
 
 /** What the face gets from its process. */
 export interface FaceParts {
@@ -112,7 +114,12 @@ interface HandlerParts {
   readonly localRegistry: string | undefined;
 }
 
-/** Who answers, by resource. */
+/** Watches of one caller. */
+const maxWatches = 200;
+/** Streams whose layers are gathered for one caller at a time. */
+const maxLayers = 8;
+
+/** Who answers, by resource, or by resource and subresource where that is another one. */
 function createHandlers({
   client,
   passed,
@@ -120,15 +127,18 @@ function createHandlers({
   clock,
   localRegistry,
 }: HandlerParts): Map<string, Handler> {
-  const watches = new WatchBudget();
+  const watches = new CallerBudget(maxWatches);
   const streams = new StoredStreams({ transport: passed, access, watches, clock });
   const views = new DerivedViews({ client, clock, localRegistry });
   const writes = new TagWrites({ client, views, access, localRegistry });
   const imports = new StreamImports({ client, views, clock });
   const images = new StoredImages({ client, transport: passed, watches, clock });
   const edits = new ImageEdits({ client, clock });
+  const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
   return new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
+    ['imagestreams/layers', (exchange) => layers.serve(exchange)],
+    ['imagestreams/secrets', (exchange) => servePullSecrets(client, exchange)],
     ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
     ['imagetags', (exchange) => views.fullTags(exchange)],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],

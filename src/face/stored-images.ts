@@ -14,6 +14,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CallerBudget } from './caller-budget.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
 import { objectPage, pageSize } from './object-page.ts';
 import { parsedDeleteOptions } from './parsed-body.ts';
@@ -22,7 +23,6 @@ import { notFound } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { served, toServed } from './versions.ts';
 import { metadataOf, sendView } from './view-answer.ts';
-import type { WatchBudget } from './watch-budget.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Options of {@link StoredImages}. */
@@ -30,7 +30,7 @@ export interface StoredImagesOptions {
   readonly client: KubeClient;
   /** For watches and deletions: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
-  readonly watches: WatchBudget;
+  readonly watches: CallerBudget;
   readonly clock: Clock;
 }
 

@@ -10,12 +10,12 @@ import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Access } from './access.ts';
+import type { CallerBudget } from './caller-budget.ts';
 import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
 import { passAnswer } from './passed-answer.ts';
 import { badRequest, StatusError } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
-import type { WatchBudget } from './watch-budget.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Parameters of a request that mean the same to the custom resource. */
@@ -54,7 +54,7 @@ export interface StoredStreamsOptions {
   /** For nothing else: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
   readonly access: Access;
-  readonly watches: WatchBudget;
+  readonly watches: CallerBudget;
   readonly clock: Clock;
 }
 
@@ -63,7 +63,7 @@ export class StoredStreams {
   readonly #transport: KubeTransport;
   readonly #access: Access;
   readonly #clock: Clock;
-  readonly #watches: WatchBudget;
+  readonly #watches: CallerBudget;
 
   constructor({ transport, access, watches, clock }: StoredStreamsOptions) {
     this.#transport = transport;
