@@ -54,6 +54,11 @@ export class Access {
     );
   }
 
+  /** Whether the caller may. */
+  async allows(caller: Caller, info: RequestInfo): Promise<boolean> {
+    return (await this.#ask(caller, info)).allowed;
+  }
+
   #ask(caller: Caller, info: RequestInfo): Promise<Answer> {
     // Of any length, and made by strangers.
     const key = createHash('sha256')

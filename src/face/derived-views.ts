@@ -15,12 +15,12 @@ import {
   parseImageName,
   parseTagName,
 } from '../domain/reference-views.ts';
-import { runnableMembers } from '../domain/stream-layers.ts';
 import { isStreamName } from '../domain/stream-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Exchange } from './exchange.ts';
+import { indexMembers } from './index-members.ts';
 import { objectPage, pageSize } from './object-page.ts';
 import { selectedName } from './request-info.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
@@ -38,9 +38,6 @@ export interface DerivedViewsOptions {
 
 /** What a digest, or its hexadecimal digits, may begin with. */
 const digestStart = /^(?:[a-z0-9]+(?:[+._-][a-z0-9]+)*:?)?[a-f0-9]*$/;
-/** Indexes of a history that are read to find an image within one. */
-const maxIndexes = 200;
-const parallelReads = 8;
 
 /** A kind of which every stream has some. */
 interface ListedKind {
@@ -121,18 +118,7 @@ export class DerivedViews {
     if (!digestStart.test(id)) return undefined;
     const [direct] = findImages(stream, id, () => []);
     if (direct !== undefined) return direct;
-    const digests = [
-      ...new Set((stream.status?.tags ?? []).flatMap(({ items }) => (items ?? []).map(({ image }) => image))),
-    ].slice(0, maxIndexes);
-    const members = new Map<string, readonly string[]>();
-    const waiting = digests.values();
-    const worker = async (): Promise<void> => {
-      for (const digest of waiting) {
-        const image = await this.image(digest, signal);
-        members.set(digest, image === undefined ? [] : runnableMembers(image));
-      }
-    };
-    await Promise.all(Array.from({ length: parallelReads }, worker));
+    const members = await indexMembers(stream, (digest) => this.image(digest, signal));
     return findImages(stream, id, (digest) => members.get(digest) ?? [])[0];
   }
 

@@ -73,6 +73,13 @@ export const servedResources: readonly ServedResource[] = [
     verbs: ['create'],
   },
   {
+    name: 'imagestreammappings',
+    singular: 'imagestreammapping',
+    kind: 'ImageStreamMapping',
+    namespaced: true,
+    verbs: ['create'],
+  },
+  {
     name: 'images',
     singular: 'image',
     kind: 'Image',

@@ -17,6 +17,7 @@ import { StoredImages } from './stored-images.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
 import { LayersOfStreams } from './stream-layers.ts';
+import { StreamMappings } from './stream-mappings.ts';
 import { servePullSecrets } from './stream-secrets.ts';
 import { TagWrites } from './tag-writes.ts';
 
@@ -33,6 +34,8 @@ export interface FaceParts {
   readonly service: string;
   /** Host (and port) of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
+  /** History items that a tag keeps after a push; as the operator's. */
+  readonly historyLimit?: number;
   readonly log: Logger;
   readonly userAgent: string;
   /** Milliseconds between two looks after certificates; for tests. */
@@ -58,7 +61,7 @@ const followMs = 30_000;
 
 /** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
 export async function startFace(parts: FaceParts): Promise<Face> {
-  const { log, namespace, service, localRegistry } = parts;
+  const { log, namespace, service } = parts;
   const stopping = new AbortController();
   const clock = systemClock;
   const transport = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
@@ -68,7 +71,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
   const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
-  const handlers = createHandlers({ client, passed, access, clock, localRegistry });
+  const handlers = createHandlers({ ...parts, client, passed, access, clock });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
@@ -105,28 +108,24 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   };
 }
 
-interface HandlerParts {
+interface HandlerParts extends Pick<FaceParts, 'localRegistry' | 'historyLimit'> {
   readonly client: KubeClient;
   /** For what is handed on: clients that read slowly hold its connections. */
   readonly passed: KubeTransport;
   readonly access: Access;
   readonly clock: Clock;
-  readonly localRegistry: string | undefined;
 }
 
 /** Watches of one caller. */
 const maxWatches = 200;
+/** As the operator's. */
+const defaultHistoryLimit = 50;
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
 
 /** Who answers, by resource, or by resource and subresource where that is another one. */
-function createHandlers({
-  client,
-  passed,
-  access,
-  clock,
-  localRegistry,
-}: HandlerParts): Map<string, Handler> {
+function createHandlers(parts: HandlerParts): Map<string, Handler> {
+  const { client, passed, access, clock, localRegistry, historyLimit = defaultHistoryLimit } = parts;
   const watches = new CallerBudget(maxWatches);
   const streams = new StoredStreams({ transport: passed, access, watches, clock });
   const views = new DerivedViews({ client, clock, localRegistry });
@@ -134,6 +133,7 @@ function createHandlers({
   const imports = new StreamImports({ client, views, clock });
   const images = new StoredImages({ client, transport: passed, watches, clock });
   const edits = new ImageEdits({ client, clock });
+  const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
   const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
   return new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
@@ -142,6 +142,7 @@ function createHandlers({
     ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
     ['imagetags', (exchange) => views.fullTags(exchange)],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
+    ['imagestreammappings', (exchange) => mappings.serve(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => (isEdit(exchange) ? edits.serve(exchange) : images.serve(exchange))],
   ]);

@@ -6,7 +6,7 @@ import { served } from './versions.ts';
 /** An object of a kind of the served version. Throws 400 for anything else. */
 export function parsedObject(text: string, kind: string): JsonObject {
   const value = parsed(text, kind);
-  if (!isJsonObject(value)) throw unrecognized(kind);
+  if (!isJsonObject(value) || (value['kind'] ?? kind) !== kind) throw unrecognized(kind);
   const { apiVersion = served } = value;
   if (apiVersion !== served)
     throw badRequest(
