@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { textOf, valueAt } from '../api/json.ts';
 import { imageGroup, imageStreams, images } from '../api/resources.ts';
+import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
 import {
   type FieldFault,
   missingBytes,
@@ -16,7 +17,7 @@ import { isStreamName } from '../domain/stream-name.ts';
 import { dockerImageRepositoryOf, newestItem } from '../domain/tag-resolution.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Access } from './access.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
@@ -37,6 +38,8 @@ export interface StreamMappingsOptions {
 
 /** The reference tries as often. */
 const maxAttempts = 10;
+/** Between these, so that those who push at the same time do not meet again. */
+const pauses: BackoffPolicy = { baseMs: 10, maxMs: 1_000 };
 
 /** Answers creations. */
 export class StreamMappings {
@@ -159,6 +162,8 @@ export class StreamMappings {
         return;
       } catch (error) {
         if (!isConflict(error)) throw error;
+        await sleep(clock, backoffMs(pauses, attempt, `${push.tag} ${push.digest}`), signal);
+        signal.throwIfAborted();
         const latest = await this.#stream({ namespace, name }, signal);
         if (attempt === maxAttempts || hasMoved(stream, latest, push.tag)) throw busy(name);
         stream = latest;
