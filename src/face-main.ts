@@ -20,6 +20,7 @@ usage: npm run start:api -- [flags]
   --port VALUE                 port to listen on; 0 lets the system choose (default 8443)
   --kubeconfig FILE            default: KUBECONFIG, ~/.kube/config, or the pod's service account
   --local-registry VALUE       host and port of the registry that serves the cluster's streams
+  --history-limit VALUE        history items that a tag keeps after a push; as the operator's setting (default 50)
   --help                       this text
 `;
 
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
       namespace: { type: 'string' },
       service: { type: 'string', default: 'imagestream-operator-api' },
       'local-registry': { type: 'string' },
+      'history-limit': { type: 'string', default: '50' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -49,6 +51,9 @@ async function main(): Promise<number> {
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port ${values.port}: must be a port`);
+  const historyLimit = Number(values['history-limit']);
+  if (!Number.isInteger(historyLimit) || historyLimit < 1 || historyLimit > 1_000)
+    throw new Error(`--history-limit ${values['history-limit']}: must be a number from 1 to 1000`);
   const face = await startFace({
     kubeconfig: values.kubeconfig,
     host: values.host,
@@ -60,6 +65,7 @@ async function main(): Promise<number> {
     namespace: values.namespace ?? podNamespace ?? 'imagestream-operator',
     service: values.service,
     localRegistry: values['local-registry'],
+    historyLimit,
     log: createLogger('info'),
     userAgent: `imagestream-operator-api/${packageJson.version}`,
   });

@@ -82,6 +82,19 @@ export class ImageKeeper {
     }
   }
 
+  /** False when an Image is known to be missing. */
+  async exists(digest: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#options.client.get(images, { name: imageObjectName(digest) }, signal);
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      if (!isForbidden(error)) throw error;
+      this.#tellForbidden(error);
+      return true;
+    }
+  }
+
   /** True when an import has found the image since a time: a history may be about to hold it. */
   usedSince(name: string, time: number): boolean {
     return (this.#used.get(name) ?? this.#unknownSince) >= time;

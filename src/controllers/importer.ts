@@ -160,7 +160,14 @@ export class Importer {
 
   async #find(planned: PlannedLookup, reader: Reader): Promise<FoundImage> {
     const { lookup, keeper } = this.#options;
-    return lookup.find(planned, reader, (image) => keeper.store(image, reader.signal));
+    const held = await this.#held(planned, reader.signal);
+    return lookup.find({ ...planned, held }, reader, (image) => keeper.store(image, reader.signal));
+  }
+
+  /** The image that the tag has, unless somebody has deleted its Image: then it is read as a whole once more. */
+  async #held({ held }: PlannedLookup, signal: AbortSignal): Promise<string | undefined> {
+    if (held === undefined) return undefined;
+    return (await this.#options.keeper.exists(held, signal)) ? held : undefined;
   }
 
   /** Reads an image that a history holds once more, and stores its Image. False when no registry has it. */

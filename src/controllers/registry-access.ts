@@ -3,7 +3,13 @@
  * them and kept for a short time; never watched, never logged. A rotated secret is seen without a restart.
  */
 import { configMaps, type Secret, secrets } from '../api/resources.ts';
-import { buildKeychain, type Keychain, type PullSecret, pullSecretKeys } from '../domain/pull-credentials.ts';
+import {
+  buildKeychain,
+  isPullSecret,
+  type Keychain,
+  type PullSecret,
+  pullSecretKeys,
+} from '../domain/pull-credentials.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
@@ -18,8 +24,6 @@ export interface RegistryAccess {
   readonly readAt: number;
 }
 
-/** Secrets with this annotation of "true" are left out (the reference's key). */
-const excludeSecretAnnotation = 'openshift.io/image.excludeSecret';
 /** The ConfigMap of a namespace with certificate authorities for its registries, and its key. */
 export const caConfigMap = { name: 'imagestream-operator-ca', key: 'ca.crt' } as const;
 
@@ -85,7 +89,7 @@ export class RegistryAccesses {
     try {
       const options = { namespace, fieldSelector: `type=${type}`, limit: maxSecrets };
       const found = await this.#client.listNamespace(secrets, options, signal);
-      return { found: found.filter(isIncluded).map((secret) => pullSecretOf(secret, type)) };
+      return { found: found.filter(isPullSecret).map((secret) => pullSecretOf(secret, type)) };
     } catch (error) {
       if (isForbidden(error))
         return { found: [], problem: 'the operator may not read the pull secrets of this namespace' };
@@ -110,10 +114,6 @@ export class RegistryAccesses {
       throw error;
     }
   }
-}
-
-function isIncluded({ metadata }: Secret): boolean {
-  return metadata.annotations?.[excludeSecretAnnotation] !== 'true';
 }
 
 function pullSecretOf({ metadata, data }: Secret, type: string): PullSecret {

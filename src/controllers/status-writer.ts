@@ -7,6 +7,7 @@ import { foldOutcomes } from '../domain/import-status.ts';
 import { mergePatchOf } from '../domain/json-difference.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
 import type { FoldSettings } from '../domain/tag-status.ts';
+import type { TagTransition } from '../domain/tag-transition.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound, isRefused, isTooLarge, undefinedIfNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
@@ -127,6 +128,7 @@ async function writeStatus(
       const written = await client.patch(imageStreams, place, { type: 'merge', document }, signal);
       // A server that drops what it does not know may have changed nothing.
       outdated.delete(written.metadata.resourceVersion ?? '');
+      forgetDropped(views, written, transitions);
       tellTransitions(options, written, transitions);
       return { stream: written, outdated };
     } catch (error) {
@@ -136,6 +138,18 @@ async function writeStatus(
     const fresh = await client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
     if (fresh === undefined || fresh.metadata.uid !== uid) return undefined;
     current = fresh;
+  }
+}
+
+/** A tag that comes later, by a push, is another one. */
+function forgetDropped(
+  views: StreamViews,
+  { metadata }: ImageStream,
+  transitions: readonly TagTransition[],
+): void {
+  for (const transition of transitions) {
+    if (transition.kind !== 'dropped') continue;
+    views.forgetDeletion(objectKey(metadata.namespace, tagObjectName(metadata.name, transition.tag)));
   }
 }
 

@@ -77,6 +77,11 @@ export class StreamViews {
     return this.#deletions.get(key) === metadata.uid;
   }
 
+  /** To be called when the tag of a deleted ImageStreamTag has gone: one of that name that comes later has nothing to do with it. */
+  forgetDeletion(key: ObjectKey): void {
+    this.#deletions.delete(key);
+  }
+
   /** The stream under a key, with all of its tags. */
   get(key: ObjectKey): ImageStream | undefined {
     const stream = this.#streams.get(key);

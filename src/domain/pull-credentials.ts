@@ -52,6 +52,18 @@ export const pullSecretKeys: Readonly<Record<string, string>> = {
   'kubernetes.io/dockercfg': '.dockercfg',
 };
 
+/** Secrets with this annotation of "true" are left out (the reference's key). */
+const excludeSecretAnnotation = 'openshift.io/image.excludeSecret';
+
+/** False for a secret that its owner keeps from imports. */
+export function isPullSecret({
+  metadata,
+}: {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+}): boolean {
+  return metadata.annotations?.[excludeSecretAnnotation] !== 'true';
+}
+
 /** Longest configuration that is read, in characters of base64; secrets are at most 1 MiB. */
 const maxDataLength = 2 * 1024 * 1024;
 

@@ -1,16 +1,10 @@
-/** ImageStreamTags, ImageStreamImages and Images: made from what is stored when somebody asks (semantics 4.1, 4.3, 4.6). */
+/** ImageStreamTags and ImageStreamImages: made from what is stored when somebody asks (semantics 4.1, 4.3). */
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
-import { arrayOf, type JsonObject, textOf, valueAt } from '../api/json.ts';
-import { imageStreams, images, type KubeObject, type Resource } from '../api/resources.ts';
+import { imageStreams, images, type KubeObject } from '../api/resources.ts';
 import { imageObjectName } from '../domain/image-object.ts';
 import { digestProblem } from '../domain/image-reference.ts';
-import {
-  imageStreamImageTable,
-  imageStreamTagTable,
-  imageTable,
-  imageTagTable,
-} from '../domain/reference-tables.ts';
+import { imageStreamImageTable, imageStreamTagTable, imageTagTable } from '../domain/reference-tables.ts';
 import {
   findImages,
   imageStreamImageView,
@@ -18,21 +12,22 @@ import {
   imageStreamTagView,
   imageTagList,
   imageTagView,
-  imageView,
   parseImageName,
   parseTagName,
 } from '../domain/reference-views.ts';
 import { isStreamName } from '../domain/stream-name.ts';
-import type { KubeClient, ListOptions, ListPage } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
-import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DeclaredTags } from './declared-tags.ts';
-import { type Exchange, sendJson } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import { indexMembers } from './index-members.ts';
+import { objectPage, pageSize } from './object-page.ts';
 import { selectedName } from './request-info.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
-import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
+import type { TableShape } from './tables.ts';
 import { served, toServed } from './versions.ts';
+import { sendView } from './view-answer.ts';
 
 /** Options of {@link DerivedViews}. */
 export interface DerivedViewsOptions {
@@ -43,14 +38,8 @@ export interface DerivedViewsOptions {
   readonly localRegistry: string | undefined;
 }
 
-const pageSize = 500;
-/** Of objects of the largest size that etcd takes. */
-const smallPageSize = 40;
 /** What a digest, or its hexadecimal digits, may begin with. */
 const digestStart = /^(?:[a-z0-9]+(?:[+._-][a-z0-9]+)*:?)?[a-f0-9]*$/;
-/** Indexes of a history that are read to find an image within one. */
-const maxIndexes = 200;
-const parallelReads = 8;
 
 /** A kind of which every stream has some. */
 interface ListedKind {
@@ -104,57 +93,6 @@ export class DerivedViews {
     return this.#answer(exchange, imageStreamImageTable, imageStreamImageView(stream, name, image));
   }
 
-  /** `images`: one by its digest, or all. */
-  async images(exchange: Exchange): Promise<void> {
-    const { info, url, signal } = exchange;
-    if (info.name !== undefined) {
-      const image = await this.image(info.name, signal);
-      if (image === undefined) throw notFound('images', info.name);
-      return this.#answer(exchange, imageTable, toServed(imageView(image)));
-    }
-    const wanted = nameSelectorOf(url);
-    if (wanted !== undefined) {
-      const image = await this.image(wanted, signal);
-      const items = image === undefined ? [] : [toServed(imageView(image))];
-      return this.#answer(exchange, imageTable, {
-        kind: 'ImageList',
-        apiVersion: served,
-        metadata: {},
-        items,
-      });
-    }
-    const items: unknown[] = [];
-    const limit = limitOf(url);
-    let next = url.searchParams.get('continue') ?? undefined;
-    let metadata: object = {};
-    do {
-      const page = await this.#page(
-        images,
-        { limit: limit ?? pageSize, continue: next, ...labelsOf(url) },
-        signal,
-      );
-      items.push(...page.items.map((image) => toServed(imageView(image))));
-      ({ metadata } = page);
-      // Who sets no limit wants all of them at once.
-      next = limit === undefined ? page.metadata.continue : undefined;
-    } while (next);
-    return this.#answer(exchange, imageTable, { kind: 'ImageList', apiVersion: served, metadata, items });
-  }
-
-  /** Objects may be large: a page that is too long is asked for in a smaller one. */
-  async #page<T extends KubeObject>(
-    resource: Resource<T>,
-    options: ListOptions,
-    signal: AbortSignal,
-  ): Promise<ListPage<T>> {
-    try {
-      return await this.#options.client.listPage(resource, options, signal);
-    } catch (error) {
-      if (!(error instanceof BodyTooLargeError) || options.limit <= smallPageSize) throw error;
-      return this.#options.client.listPage(resource, { ...options, limit: smallPageSize }, signal);
-    }
-  }
-
   async #list(exchange: Exchange, { kind, table, of }: ListedKind): Promise<void> {
     const { info, url, signal } = exchange;
     const wanted = nameSelectorOf(url);
@@ -169,7 +107,7 @@ export class DerivedViews {
         ...labelsOf(url),
         ...(info.namespace && { namespace: info.namespace }),
       };
-      const page = await this.#page(imageStreams, options, signal);
+      const page = await objectPage(this.#options.client, imageStreams, options, signal);
       for (const stream of await declared.with(page.items)) items.push(...of(stream));
       ({ resourceVersion, continue: next } = page.metadata);
     } while (next);
@@ -183,21 +121,7 @@ export class DerivedViews {
     if (!digestStart.test(id)) return undefined;
     const [direct] = findImages(stream, id, () => []);
     if (direct !== undefined) return direct;
-    const digests = [
-      ...new Set((stream.status?.tags ?? []).flatMap(({ items }) => (items ?? []).map(({ image }) => image))),
-    ].slice(0, maxIndexes);
-    const members = new Map<string, readonly string[]>();
-    const waiting = digests.values();
-    const worker = async (): Promise<void> => {
-      for (const digest of waiting) {
-        const image = await this.image(digest, signal);
-        members.set(
-          digest,
-          arrayOf(image?.dockerImageManifests).flatMap((entry) => textOf(valueAt(entry, ['digest'])) ?? []),
-        );
-      }
-    };
-    await Promise.all(Array.from({ length: parallelReads }, worker));
+    const members = await indexMembers(stream, (digest) => this.image(digest, signal));
     return findImages(stream, id, (digest) => members.get(digest) ?? [])[0];
   }
 
@@ -229,30 +153,9 @@ export class DerivedViews {
     return this.#options.client.get(images, { name }, signal).catch(undefinedIfNotFound);
   }
 
-  async #answer({ response, form, url }: Exchange, table: TableShape, document: unknown): Promise<void> {
-    if (form === 'object') return sendJson(response, 200, document);
-    if (form === 'metadata') return sendJson(response, 200, metadataOf(document));
-    const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
-    sendJson(response, 200, tableOf(table, document, shown));
+  async #answer(exchange: Exchange, table: TableShape, document: unknown): Promise<void> {
+    sendView(exchange, document, { table, now: this.#options.clock.now() });
   }
-}
-
-function metadataOf(document: unknown): JsonObject {
-  const apiVersion = 'meta.k8s.io/v1';
-  const metadata = valueAt(document, ['metadata']);
-  const items = valueAt(document, ['items']);
-  if (!Array.isArray(items)) return { kind: 'PartialObjectMetadata', apiVersion, metadata };
-  const each = items.map((item) => ({
-    kind: 'PartialObjectMetadata',
-    apiVersion,
-    metadata: valueAt(item, ['metadata']),
-  }));
-  return { kind: 'PartialObjectMetadataList', apiVersion, metadata, items: each };
-}
-
-function limitOf(url: URL): number | undefined {
-  const limit = Number(url.searchParams.get('limit') ?? 0);
-  return Number.isInteger(limit) && limit > 0 ? Math.min(limit, pageSize) : undefined;
 }
 
 function labelsOf(url: URL): { labelSelector?: string } {

@@ -11,7 +11,14 @@ export interface ServedResource {
   readonly verbs: readonly string[];
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
-  readonly subresources?: readonly { readonly name: string; readonly verbs: readonly string[] }[];
+  readonly subresources?: readonly ServedPart[];
+}
+
+interface ServedPart {
+  readonly name: string;
+  /** Where it is another one than the resource's. */
+  readonly kind?: string;
+  readonly verbs: readonly string[];
 }
 
 const all = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
@@ -29,7 +36,11 @@ export const servedResources: readonly ServedResource[] = [
     verbs: all,
     shortNames: ['is'],
     categories: ['all'],
-    subresources: [{ name: 'status', verbs: ['get', 'patch', 'update'] }],
+    subresources: [
+      { name: 'layers', kind: 'ImageStreamLayers', verbs: ['get'] },
+      { name: 'secrets', kind: 'SecretList', verbs: ['get'] },
+      { name: 'status', verbs: ['get', 'patch', 'update'] },
+    ],
   },
   {
     name: 'imagestreamtags',
@@ -63,11 +74,18 @@ export const servedResources: readonly ServedResource[] = [
     verbs: ['create'],
   },
   {
+    name: 'imagestreammappings',
+    singular: 'imagestreammapping',
+    kind: 'ImageStreamMapping',
+    namespaced: true,
+    verbs: ['create'],
+  },
+  {
     name: 'images',
     singular: 'image',
     kind: 'Image',
     namespaced: false,
-    verbs: ['get', 'list'],
+    verbs: ['delete', 'get', 'list', 'patch', 'update', 'watch'],
   },
 ];
 
@@ -106,7 +124,7 @@ export const resourceListDocument = {
         name: `${name}/${sub.name}`,
         singularName: '',
         namespaced,
-        kind,
+        kind: sub.kind ?? kind,
         verbs: sub.verbs,
       })),
     ];
@@ -153,7 +171,7 @@ export const aggregatedDocument = {
                 : {
                     subresources: subresources.map((sub) => ({
                       subresource: sub.name,
-                      responseKind,
+                      responseKind: { ...responseKind, kind: sub.kind ?? kind },
                       verbs: sub.verbs,
                     })),
                   }),

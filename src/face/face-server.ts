@@ -41,7 +41,7 @@ export interface FaceServerOptions {
   readonly identity: ServingIdentity;
   readonly trust: ProxyTrust;
   readonly access: Access;
-  /** By resource. */
+  /** By resource, or by `resource/subresource` where another one serves that. */
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly log: Logger;
 }
@@ -165,7 +165,8 @@ export class FaceServer {
 
   #handlerOf({ resource, subresource, verb, namespace, name }: RequestInfo): Handler {
     const served = servedResources.find((candidate) => candidate.name === resource);
-    const handler = this.#options.handlers.get(resource);
+    const { handlers } = this.#options;
+    const handler = handlers.get(`${resource}/${subresource}`) ?? handlers.get(resource);
     const part =
       subresource === undefined
         ? served

@@ -7,17 +7,23 @@ import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
+import { CallerBudget } from './caller-budget.ts';
 import { DeclaredTags } from './declared-tags.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
+import { ImageEdits } from './image-edits.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
 import { SourceCheck } from './source-check.ts';
 import { notFound } from './status.ts';
+import { StoredImages } from './stored-images.ts';
 import { StoredStreams } from './stored-streams.ts';
 import { StreamImports } from './stream-imports.ts';
+import { LayersOfStreams } from './stream-layers.ts';
+import { StreamMappings } from './stream-mappings.ts';
 import { StreamRequests } from './stream-requests.ts';
+import { servePullSecrets } from './stream-secrets.ts';
 import { StreamWrites } from './stream-writes.ts';
 import { TagWrites } from './tag-writes.ts';
 
@@ -34,6 +40,8 @@ export interface FaceParts {
   readonly service: string;
   /** Host (and port) of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
+  /** History items that a tag keeps after a push; as the operator's. */
+  readonly historyLimit?: number;
   readonly log: Logger;
   readonly userAgent: string;
   /** Milliseconds between two looks after certificates; for tests. */
@@ -50,12 +58,16 @@ function isRead({ info: { verb } }: Exchange): boolean {
   return verb === 'get' || verb === 'list';
 }
 
+function isEdit({ info: { verb } }: Exchange): boolean {
+  return verb === 'update' || verb === 'patch';
+}
+
 /** Certificates are looked after this often. */
 const followMs = 30_000;
 
 /** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
 export async function startFace(parts: FaceParts): Promise<Face> {
-  const { log, namespace, service, localRegistry } = parts;
+  const { log, namespace, service } = parts;
   const stopping = new AbortController();
   const clock = systemClock;
   const transport = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
@@ -65,7 +77,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
   const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
-  const handlers = createHandlers({ client, passed, access, clock, localRegistry });
+  const handlers = createHandlers({ ...parts, client, passed, access, clock });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
@@ -110,34 +122,42 @@ function refuseStoredName({ form, info: { name, resource } }: Exchange): void {
   if (form === 'metadata' && name !== undefined && !name.includes(':')) throw notFound(resource, name);
 }
 
-interface HandlerParts {
+interface HandlerParts extends Pick<FaceParts, 'localRegistry' | 'historyLimit'> {
   readonly client: KubeClient;
-  /** For what is passed on and nothing else. */
+  /** For what is handed on: clients that read slowly hold its connections. */
   readonly passed: KubeTransport;
   readonly access: Access;
   readonly clock: Clock;
-  readonly localRegistry: string | undefined;
 }
 
-/** By resource. */
-function createHandlers({
-  client,
-  passed,
-  access,
-  clock,
-  localRegistry,
-}: HandlerParts): ReadonlyMap<string, Handler> {
+/** Watches of one caller. */
+const maxWatches = 200;
+/** As the operator's. */
+const defaultHistoryLimit = 50;
+/** Streams whose layers are gathered for one caller at a time. */
+const maxLayers = 8;
+
+/** Who answers, by resource, or by resource and subresource where that is another one. */
+function createHandlers(parts: HandlerParts): Map<string, Handler> {
+  const { client, passed, access, clock, localRegistry, historyLimit = defaultHistoryLimit } = parts;
+  const watches = new CallerBudget(maxWatches);
   const defaults: ShownDefaults = { importMode: 'Legacy' };
   const requests = new StreamRequests(passed);
   const sources = new SourceCheck({ client, access });
   const streamWrites = new StreamWrites({ requests, access, sources, defaults });
-  const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, clock });
+  const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, watches, clock });
   const declared = new DeclaredTags(client);
   const views = new DerivedViews({ client, clock, declared, localRegistry });
   const writes = new TagWrites({ client, clock, views, access, declared, sources, localRegistry });
   const imports = new StreamImports({ client, views, clock });
+  const images = new StoredImages({ client, transport: passed, watches, clock });
+  const edits = new ImageEdits({ client, clock });
+  const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
+  const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
   return new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
+    ['imagestreams/layers', (exchange) => layers.serve(exchange)],
+    ['imagestreams/secrets', (exchange) => servePullSecrets(client, exchange)],
     [
       'imagestreamtags',
       (exchange) => {
@@ -147,7 +167,8 @@ function createHandlers({
     ],
     ['imagetags', (exchange) => (isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange))],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
+    ['imagestreammappings', (exchange) => mappings.serve(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
-    ['images', (exchange) => views.images(exchange)],
+    ['images', (exchange) => (isEdit(exchange) ? edits.serve(exchange) : images.serve(exchange))],
   ]);
 }

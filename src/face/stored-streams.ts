@@ -1,32 +1,25 @@
 /** ImageStreams: reads, watches and deletions are passed to the custom resource behind them, and shown as the reference does. */
-import type { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Dispatcher } from 'undici';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
-import { type JsonObject, parseJsonObject } from '../api/json.ts';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../api/json.ts';
 import { imageStreamTable } from '../domain/reference-tables.ts';
 import { type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CallerBudget } from './caller-budget.ts';
 import { readDeletion } from './delete-options.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { observed } from './observed-stream.ts';
-import { type Show, ShownEvents, ShownList } from './shown-bodies.ts';
-import { tooManyRequests } from './status.ts';
+import { passAnswer } from './passed-answer.ts';
+import { type Show, ShownList } from './shown-list.ts';
 import type { StreamRequests } from './stream-requests.ts';
 import type { StreamWrites } from './stream-writes.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
+import { changedEvents } from './watch-events.ts';
 
-/** Headers of an answer that are handed on. */
-const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
 /** What is shown as a table is held as a whole. */
 const maxListBytes = 64 * 1024 * 1024;
-/** A client that reads nothing of an answer for this time is given up. */
-const idleMs = 60_000;
-/** Watches of one caller. */
-const maxWatches = 200;
 
 /** Options of {@link StoredStreams}. */
 export interface StoredStreamsOptions {
@@ -35,14 +28,13 @@ export interface StoredStreamsOptions {
   readonly defaults: ShownDefaults;
   /** Sees what the operator has made of a write. */
   readonly client: KubeClient;
+  readonly watches: CallerBudget;
   readonly clock: Clock;
 }
 
 /** Serves ImageStreams and their status. */
 export class StoredStreams {
   readonly #options: StoredStreamsOptions;
-  /** By user. */
-  readonly #watches = new Map<string, number>();
 
   constructor(options: StoredStreamsOptions) {
     this.#options = options;
@@ -55,7 +47,7 @@ export class StoredStreams {
       case 'list':
         return this.#read(exchange);
       case 'watch':
-        return this.#watch(exchange);
+        return this.#options.watches.run(exchange.caller.user, () => this.#watch(exchange));
       case 'delete':
       case 'deletecollection':
         return this.#delete(exchange);
@@ -80,9 +72,9 @@ export class StoredStreams {
     const { form, info } = exchange;
     const metadataOnly = form === 'metadata';
     const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
-    if (answer.statusCode !== 200 || metadataOnly) return this.#pipe(exchange, answer, new ServedVersion());
+    if (answer.statusCode !== 200 || metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
     if (form === 'object' && info.verb === 'list')
-      return this.#pipe(exchange, answer, new ShownList(this.#show));
+      return passAnswer(exchange, answer, new ShownList(this.#show));
     const text = (await readBounded(answer.body, maxListBytes)).toString();
     const document = toServed(parseJsonObject(text)) as JsonObject;
     if (form === 'table') return sendJson(exchange.response, 200, this.#table(exchange, document));
@@ -90,22 +82,16 @@ export class StoredStreams {
   }
 
   async #watch(exchange: Exchange): Promise<void> {
-    const { user } = exchange.caller;
-    const open = this.#watches.get(user) ?? 0;
-    if (open >= maxWatches) throw tooManyRequests();
-    this.#watches.set(user, open + 1);
-    try {
-      const { form } = exchange;
-      const metadataOnly = form === 'metadata';
-      const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
-      const isPlain = answer.statusCode !== 200 || metadataOnly;
-      const show: Show = form === 'table' ? (object) => this.#table(exchange, toServed(object)) : this.#show;
-      await this.#pipe(exchange, answer, isPlain ? new ServedVersion() : new ShownEvents(show));
-    } finally {
-      const left = (this.#watches.get(user) ?? 1) - 1;
-      if (left > 0) this.#watches.set(user, left);
-      else this.#watches.delete(user);
-    }
+    const { form } = exchange;
+    const metadataOnly = form === 'metadata';
+    const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
+    if (answer.statusCode !== 200 || metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
+    const show: Show = form === 'table' ? (object) => this.#table(exchange, toServed(object)) : this.#show;
+    await passAnswer(
+      exchange,
+      answer,
+      changedEvents((event) => shownEvent(event, show)),
+    );
   }
 
   /** What comes back is a Status, or the object as it was: neither is shown as rows. */
@@ -115,7 +101,7 @@ export class StoredStreams {
       method: 'DELETE',
       ...(options === undefined ? {} : { body: JSON.stringify(toStored(options)) }),
     });
-    await this.#pipe(exchange, answer, new ServedVersion());
+    await passAnswer(exchange, answer, new ServedVersion());
   }
 
   readonly #show: Show = (object) => shownStream(toServed(object) as ImageStream, this.#options.defaults);
@@ -124,27 +110,13 @@ export class StoredStreams {
     const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
     return tableOf(imageStreamTable, document, shown);
   }
+}
 
-  async #pipe(
-    { request, response, info }: Exchange,
-    answer: Dispatcher.ResponseData,
-    through: Transform,
-  ): Promise<void> {
-    const headers = answered.flatMap((name) => {
-      const value = answer.headers[name];
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    response.writeHead(answer.statusCode, Object.fromEntries(headers));
-    if (request.method === 'HEAD') {
-      answer.body.destroy();
-      response.end();
-      return;
-    }
-    if (info.verb !== 'watch') response.setTimeout(idleMs, () => response.destroy());
-    // So that a watch is open before its first event.
-    response.flushHeaders();
-    await pipeline(answer.body, through, response);
-  }
+/** Of errors and bookmarks nothing but the version is changed. */
+function shownEvent(event: JsonObject, show: Show): JsonObject {
+  const { type, object } = event;
+  const isObject = type !== 'ERROR' && type !== 'BOOKMARK' && isJsonObject(object);
+  return { ...event, object: isObject ? show(object) : toServed(object) };
 }
 
 /** A copy, or a pull spec that is only recorded: no registry is asked (semantics 1.7). */

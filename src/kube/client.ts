@@ -30,6 +30,7 @@ export interface ListOptions {
   readonly limit: number;
   readonly continue?: string | undefined;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
   /** All namespaces when absent. */
   readonly namespace?: string;
 }
@@ -233,11 +234,13 @@ export class KubeClient {
   }
 }
 
-function listQuery({ limit, continue: next, labelSelector }: ListOptions): Record<string, string> {
+function listQuery(options: ListOptions): Record<string, string> {
+  const { limit, continue: next, labelSelector, fieldSelector } = options;
   return {
     limit: String(limit),
     ...(next ? { continue: next } : {}),
     ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
   };
 }
 

@@ -1,10 +1,6 @@
-/**
- * Bodies of the API server as they go by, with each object in them made anew: lists item by item and watches event by event, so
- * that none is ever held as a whole.
- */
+/** Lists of the API server as they go by, item by item, so that none is ever held as a whole. */
 import { Transform, type TransformCallback } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
-import { isJsonObject, type JsonObject, parseJsonObject } from '../api/json.ts';
+import { type JsonObject, parseJsonObject } from '../api/json.ts';
 import { withServedNames } from './versions.ts';
 
 /** What becomes of an object. */
@@ -105,31 +101,4 @@ export class ShownList extends Transform {
 function shownText(text: string, show: Show): string {
   const object = parseJsonObject(text);
   return object === undefined ? text : JSON.stringify(show(object));
-}
-
-/** Makes the objects of a watch's events anew; errors and bookmarks are only renamed. */
-export class ShownEvents extends Transform {
-  readonly #show: Show;
-  // A character may be in two chunks.
-  readonly #decoder = new StringDecoder('utf8');
-  #rest = '';
-
-  constructor(show: Show) {
-    super();
-    this.#show = show;
-  }
-
-  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
-    const lines = (this.#rest + this.#decoder.write(chunk)).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.push(`${this.#shownEvent(line)}\n`);
-    done(this.#rest.length > maxObjectBytes ? new Error('an event of the watch is too long') : null);
-  }
-
-  #shownEvent(line: string): string {
-    const event = parseJsonObject(line);
-    const isObject = event?.['type'] !== 'ERROR' && event?.['type'] !== 'BOOKMARK';
-    if (event === undefined || !isObject || !isJsonObject(event['object'])) return withServedNames(line);
-    return JSON.stringify({ ...event, object: this.#show(event['object']) });
-  }
 }

@@ -1,0 +1,32 @@
+/** Hands an answer of the API server on as it comes. */
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Dispatcher } from 'undici';
+import type { Exchange } from './exchange.ts';
+
+/** Headers of an answer that are handed on. */
+const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
+/** A client that reads nothing of an answer for this time is given up. */
+const idleMs = 60_000;
+
+/** Sends an answer's status, headers and, changed by `through`, its body. Resolves when all of it is sent. */
+export async function passAnswer(
+  { request, response, info }: Exchange,
+  answer: Dispatcher.ResponseData,
+  through: Transform,
+): Promise<void> {
+  const headers = answered.flatMap((name) => {
+    const value = answer.headers[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  response.writeHead(answer.statusCode, Object.fromEntries(headers));
+  if (request.method === 'HEAD') {
+    answer.body.destroy();
+    response.end();
+    return;
+  }
+  if (info.verb !== 'watch') response.setTimeout(idleMs, () => response.destroy());
+  // So that a watch is open before its first event.
+  response.flushHeaders();
+  await pipeline(answer.body, through, response);
+}

@@ -1,0 +1,256 @@
+/**
+ * Images: the stored ones under their digests, with the versions renamed (semantics 4.6). Their names are within objects, so that
+ * nothing is handed on as it comes.
+ */
+import { pipeline } from 'node:stream/promises';
+import type { Image } from '../api/generated/image.ts';
+import { isJsonObject, type JsonObject, parseJsonObject, textOf, valueAt } from '../api/json.ts';
+import { images, type KubeObject, resourcePath } from '../api/resources.ts';
+import { imageTable } from '../domain/reference-tables.ts';
+import { imageView } from '../domain/reference-views.ts';
+import { storedImageName, storedImageSelector, withDigests } from '../domain/stored-image-name.ts';
+import type { KubeClient, ListPage } from '../kube/client.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { KubeTransport } from '../kube/transport.ts';
+import { readBounded } from '../runtime/bounded-body.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { CallerBudget } from './caller-budget.ts';
+import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
+import { objectPage, pageSize } from './object-page.ts';
+import { parsedDeleteOptions } from './parsed-body.ts';
+import { passAnswer } from './passed-answer.ts';
+import { notFound } from './status.ts';
+import { includeObjectOf, tableOf } from './tables.ts';
+import { served, toServed } from './versions.ts';
+import { metadataOf, sendView } from './view-answer.ts';
+import { changedEvents } from './watch-events.ts';
+
+/** Options of {@link StoredImages}. */
+export interface StoredImagesOptions {
+  readonly client: KubeClient;
+  /** For watches and deletions: clients that read slowly hold its connections. */
+  readonly transport: KubeTransport;
+  readonly watches: CallerBudget;
+  readonly clock: Clock;
+}
+
+/** Parameters of a watch that mean the same to the custom resource. */
+const watchParameters = [
+  'allowWatchBookmarks',
+  'labelSelector',
+  'resourceVersion',
+  'resourceVersionMatch',
+  'sendInitialEvents',
+  'timeoutSeconds',
+];
+/** Parameters and members of a deletion that do. */
+const deleteParameters = ['gracePeriodSeconds', 'orphanDependents', 'propagationPolicy'];
+/** An object of the largest size that etcd takes, with room. */
+const maxObjectBytes = 4 * 1024 * 1024;
+/** A client that reads nothing of a list for this time is given up. */
+const idleMs = 60_000;
+
+/** Answers all but the edits. */
+export class StoredImages {
+  readonly #options: StoredImagesOptions;
+
+  constructor(options: StoredImagesOptions) {
+    this.#options = options;
+  }
+
+  /** Reads, lists, watches or deletes Images. */
+  async serve(exchange: Exchange): Promise<void> {
+    switch (exchange.info.verb) {
+      case 'watch':
+        return this.#options.watches.run(exchange.caller.user, () => this.#watch(exchange));
+      case 'delete':
+        return this.#delete(exchange);
+      case 'get':
+        return this.#get(exchange);
+      default:
+        return this.#list(exchange);
+    }
+  }
+
+  async #get(exchange: Exchange): Promise<void> {
+    const { info, signal } = exchange;
+    const image = await readImage(this.#options.client, info.name ?? '', signal);
+    sendView(exchange, toServed(imageView(image)), { table: imageTable, now: this.#options.clock.now() });
+  }
+
+  /** Page by page: of a cluster there may be more than fits into memory. */
+  async #list(exchange: Exchange): Promise<void> {
+    const { response } = exchange;
+    const limit = limitOf(exchange.url);
+    const first = await this.#page(exchange, exchange.url.searchParams.get('continue') ?? undefined, limit);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.setTimeout(idleMs, () => response.destroy());
+    await pipeline(this.#listText(exchange, first, limit), response);
+  }
+
+  async *#listText(
+    exchange: Exchange,
+    first: ListPage<Image>,
+    limit: number | undefined,
+  ): AsyncGenerator<string> {
+    const { resourceVersion } = first.metadata;
+    const { head, entries, member } = this.#shownPage(
+      exchange,
+      limit === undefined ? { ...first, metadata: { resourceVersion } } : first,
+    );
+    yield `${JSON.stringify(head).slice(0, -1)},${JSON.stringify(member)}:[${textOfEntries(entries)}`;
+    let isEmpty = entries.length === 0;
+    // Who sets no limit wants all of them at once.
+    let next = limit === undefined ? first.metadata.continue : undefined;
+    while (next) {
+      const page = await this.#page(exchange, next, limit);
+      const text = textOfEntries(this.#shownPage(exchange, page).entries);
+      yield isEmpty || text === '' ? text : `,${text}`;
+      isEmpty &&= text === '';
+      next = page.metadata.continue;
+    }
+    yield ']}';
+  }
+
+  #page(
+    { url, form, signal }: Exchange,
+    next: string | undefined,
+    limit = pageSize,
+  ): Promise<ListPage<Image>> {
+    const { client } = this.#options;
+    const options = { limit, continue: next, ...selectorsOf(url) };
+    // What is not shown need not be read.
+    if (form === 'metadata')
+      return client.listMetadataPage(images, options, signal) as Promise<ListPage<Image>>;
+    return objectPage(client, images, options, signal);
+  }
+
+  #shownPage({ url, form }: Exchange, { metadata, items }: ListPage<Image>): ShownPage {
+    const views = items.map((image) => toServed(imageView(image)));
+    const list = { kind: 'ImageList', apiVersion: served, metadata, items: views };
+    if (form === 'table') {
+      const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
+      const { rows, ...head } = tableOf(imageTable, list, shown);
+      return { head, member: 'rows', entries: rows as readonly unknown[] };
+    }
+    const { items: entries, ...head } = form === 'metadata' ? metadataOf(list) : list;
+    return { head, member: 'items', entries: entries as readonly unknown[] };
+  }
+
+  async #watch(exchange: Exchange): Promise<void> {
+    const { url, form, signal } = exchange;
+    const query = { ...parametersOf(url, watchParameters), ...selectorsOf(url), watch: 'true' };
+    const accept =
+      form === 'metadata'
+        ? 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+        : 'application/json';
+    const path = resourcePath(images, {});
+    const answer = await this.#options.transport.send({
+      method: 'GET',
+      path,
+      query,
+      accept,
+      watch: true,
+      signal,
+    });
+    await passAnswer(
+      exchange,
+      answer,
+      changedEvents((event) => this.#shownEvent(exchange, event)),
+    );
+  }
+
+  #shownEvent({ url, form }: Exchange, event: JsonObject): JsonObject {
+    const { type, object } = event;
+    // A refusal is no event, and has no object.
+    if (type === undefined || !isJsonObject(object)) return event;
+    if (type === 'ERROR' || type === 'BOOKMARK') return { ...event, object: toServed(object) };
+    const view = toServed(imageView(object as unknown as Image)) as JsonObject;
+    if (form === 'metadata')
+      return { ...event, object: { ...object, metadata: valueAt(view, ['metadata']) } };
+    if (form === 'object') return { ...event, object: view };
+    const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
+    return { ...event, object: tableOf(imageTable, view, shown) };
+  }
+
+  async #delete(exchange: Exchange): Promise<void> {
+    const { info, url, request, response, signal } = exchange;
+    const { name = '' } = info;
+    const sent = parsedDeleteOptions(await readBody(request));
+    const dryRun = isDryRun(exchange, sent['dryRun']);
+    const stored = storedImageName(name);
+    if (stored === undefined) throw notFound('images', name);
+    const options = {
+      kind: 'DeleteOptions',
+      apiVersion: 'v1',
+      preconditions: sent['preconditions'],
+      ...Object.fromEntries(deleteParameters.map((member) => [member, sent[member]])),
+      ...(dryRun ? { dryRun: ['All'] } : {}),
+    };
+    const answer = await this.#options.transport.send({
+      method: 'DELETE',
+      path: resourcePath(images, { name: stored }),
+      query: parametersOf(url, deleteParameters),
+      body: JSON.stringify(options),
+      signal,
+    });
+    const document = parseJsonObject((await readBounded(answer.body, maxObjectBytes)).toString()) ?? {};
+    sendJson(response, answer.statusCode, shownOutcome(document, name));
+  }
+}
+
+/** The stored Image that a request names. Throws 404 when there is none. */
+export async function readImage(client: KubeClient, name: string, signal: AbortSignal): Promise<Image> {
+  const stored = storedImageName(name);
+  if (stored === undefined) throw notFound('images', name);
+  try {
+    return await client.get(images, { name: stored }, signal);
+  } catch (error) {
+    throw isNotFound(error) ? notFound('images', name) : error;
+  }
+}
+
+interface ShownPage {
+  /** All but the entries. */
+  readonly head: JsonObject;
+  readonly member: 'items' | 'rows';
+  readonly entries: readonly unknown[];
+}
+
+function textOfEntries(entries: readonly unknown[]): string {
+  return JSON.stringify(entries).slice(1, -1);
+}
+
+/** A Status, or the Image when something holds it. */
+function shownOutcome(document: JsonObject, name: string): unknown {
+  if (document['kind'] !== 'Status') return toServed(imageView(document as unknown as KubeObject as Image));
+  const { message, details } = document;
+  return {
+    ...document,
+    ...(message === undefined ? {} : { message: withDigests(textOf(message) ?? '') }),
+    ...(isJsonObject(details) ? { details: { ...details, name } } : {}),
+  };
+}
+
+function limitOf({ searchParams }: URL): number | undefined {
+  const limit = Number(searchParams.get('limit') ?? 0);
+  return Number.isInteger(limit) && limit > 0 ? Math.min(limit, pageSize) : undefined;
+}
+
+function selectorsOf({ searchParams }: URL): { labelSelector?: string; fieldSelector?: string } {
+  const labelSelector = searchParams.get('labelSelector') ?? '';
+  const fieldSelector = searchParams.get('fieldSelector') ?? '';
+  return {
+    ...(labelSelector === '' ? {} : { labelSelector }),
+    ...(fieldSelector === '' ? {} : { fieldSelector: storedImageSelector(fieldSelector) }),
+  };
+}
+
+function parametersOf({ searchParams }: URL, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = searchParams.get(name);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
+}
