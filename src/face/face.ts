@@ -147,7 +147,7 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
   const streamWrites = new StreamWrites({ requests, access, sources, defaults });
   const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, watches, clock });
   const declared = new DeclaredTags(client);
-  const views = new DerivedViews({ client, clock, declared, localRegistry });
+  const views = new DerivedViews({ client, clock, declared, defaults, localRegistry });
   const writes = new TagWrites({ client, clock, views, access, declared, sources, localRegistry });
   const imports = new StreamImports({ client, views, clock });
   const images = new StoredImages({ client, transport: passed, watches, clock });
