@@ -1,10 +1,14 @@
 /** Puts the parts of the API face together, and follows the front proxy when its certificate authority rotates. */
 import type { Logger } from 'pino';
 import { configMaps } from '../api/resources.ts';
+import type { FaceConfig } from '../config.ts';
+import { RegistryLooks } from '../controllers/registry-looks.ts';
 import { KubeClient } from '../kube/client.ts';
 import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
-import { sleep, systemClock } from '../runtime/clock.ts';
+import type { ProxySettings } from '../registry/proxy.ts';
+import { createRegistryStack } from '../registry-stack.ts';
+import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
@@ -17,17 +21,11 @@ import { TagWrites } from './tag-writes.ts';
 
 /** What the face gets from its process. */
 export interface FaceParts {
-  readonly kubeconfig: string | undefined;
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
+  readonly config: FaceConfig;
   /** Reads what to serve with, now and again; undefined: the face makes it itself. */
   readonly identity: (() => Promise<ServingIdentity>) | undefined;
-  /** Where the face runs, and the Service by which it is reached. */
-  readonly namespace: string;
-  readonly service: string;
-  /** Host (and port) of the registry that serves the cluster's streams. */
-  readonly localRegistry: string | undefined;
+  /** Proxies for registries; the API server is reached directly. */
+  readonly proxies: ProxySettings;
   readonly log: Logger;
   readonly userAgent: string;
   /** Milliseconds between two looks after certificates; for tests. */
@@ -49,20 +47,23 @@ const followMs = 30_000;
 
 /** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
 export async function startFace(parts: FaceParts): Promise<Face> {
-  const { log, namespace, service, localRegistry } = parts;
+  const { log, config, userAgent } = parts;
+  const { kubeconfig, namespace, service, localRegistry } = config;
   const stopping = new AbortController();
   const clock = systemClock;
-  const transport = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
+  const transport = KubeTransport.load({ kubeconfig, userAgent });
   const client = new KubeClient({ transport, clock });
   await checkCluster(client, transport.server, stopping.signal);
   const readTrust = async (): Promise<ProxyTrust> =>
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
-  const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
+  const passed = KubeTransport.load({ kubeconfig, userAgent });
   const streams = new StoredStreams({ transport: passed, access, clock });
   const views = new DerivedViews({ client, clock, localRegistry });
   const writes = new TagWrites({ client, views, access, localRegistry });
-  const imports = new StreamImports({ client, views, clock });
+  const registry = await createRegistryStack({ ...parts, client, clock, reader: 'the API face' });
+  const looks = new RegistryLooks(registry);
+  const imports = new StreamImports({ client, views, clock, looks, settings: config });
   const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
     ['imagestreamtags', (exchange) => (isRead(exchange) ? views.tags(exchange) : writes.serve(exchange))],
@@ -75,34 +76,59 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
   const server = new FaceServer({ identity, trust, access, handlers, log });
-  const port = await server.listen(parts.host, parts.port);
+  const port = await server.listen(config.host, config.port);
+  registry.watchPolicy(stopping.signal);
   log.info({ server: transport.server, port }, 'API face ready');
 
-  const follow = async (): Promise<void> => {
-    let known = JSON.stringify([trust, identity]);
-    while (!stopping.signal.aborted) {
-      await sleep(clock, parts.periodMs ?? followMs, stopping.signal);
-      if (stopping.signal.aborted) return;
-      try {
-        const [nextTrust, nextIdentity] = [await readTrust(), await readIdentity()];
-        const next = JSON.stringify([nextTrust, nextIdentity]);
-        if (next === known) continue;
-        server.renew(nextTrust, nextIdentity);
-        known = next;
-        log.info('the front proxy or the serving certificate has changed');
-      } catch (error) {
-        if (!stopping.signal.aborted)
-          log.warn({ err: error }, 'certificates could not be looked after, it is tried again');
-      }
-    }
-  };
-  const following = follow();
+  const periodMs = parts.periodMs ?? followMs;
+  const following = followCertificates(
+    { server, readTrust, readIdentity, known: [trust, identity] },
+    { clock, log, periodMs, signal: stopping.signal },
+  );
   return {
     port,
     stop: async () => {
       stopping.abort(new Error('the API face stops'));
       await Promise.all([following, server.close()]);
-      await Promise.all([transport.close(), passed.close()]);
+      await Promise.all([transport.close(), passed.close(), registry.close()]);
     },
   };
+}
+
+interface Certificates {
+  readonly server: FaceServer;
+  readonly readTrust: () => Promise<ProxyTrust>;
+  readonly readIdentity: () => Promise<ServingIdentity>;
+  /** What the server has. */
+  readonly known: readonly [ProxyTrust, ServingIdentity];
+}
+
+interface Following {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly periodMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Gives the server the certificates of the day until the signal is aborted. */
+async function followCertificates(
+  { server, readTrust, readIdentity, known: first }: Certificates,
+  { clock, log, periodMs, signal }: Following,
+): Promise<void> {
+  let known = JSON.stringify(first);
+  while (!signal.aborted) {
+    await sleep(clock, periodMs, signal);
+    if (signal.aborted) return;
+    try {
+      const [trust, identity] = [await readTrust(), await readIdentity()];
+      const next = JSON.stringify([trust, identity]);
+      if (next === known) continue;
+      server.renew(trust, identity);
+      known = next;
+      log.info('the front proxy or the serving certificate has changed');
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ err: error }, 'certificates could not be looked after, it is tried again');
+    }
+  }
 }

@@ -1,5 +1,7 @@
 /** Answers that are no objects: Status documents, in the words of a Kubernetes API server. */
 import { imageGroup } from '../api/resources.ts';
+import type { FieldFault } from '../domain/field-fault.ts';
+import { streamNameFaults } from '../domain/stream-name.ts';
 import type { KubeApiError } from '../kube/errors.ts';
 
 /** A Status (meta.k8s.io/v1) that is a failure. */
@@ -20,6 +22,12 @@ export interface StatusDetails {
   readonly group?: string;
   readonly kind?: string;
   readonly retryAfterSeconds?: number;
+  readonly causes?: readonly StatusCause[];
+}
+
+/** One of the things that are wrong with what was sent. */
+export interface StatusCause extends FieldFault {
+  readonly reason: string;
 }
 
 /** A request that ends with a Status. */
@@ -53,7 +61,7 @@ export function noSuchResource(): StatusError {
   return new StatusError(404, 'NotFound', 'the server could not find the requested resource');
 }
 
-/** 404 for an object. */
+/** 404 for an object; the resource is named as the reference does there, mostly in the plural. */
 export function notFound(resource: string, name: string): StatusError {
   const details = { name, group: imageGroup, kind: resource };
   return new StatusError(
@@ -67,6 +75,37 @@ export function notFound(resource: string, name: string): StatusError {
 /** 400 with a sentence. */
 export function badRequest(message: string): StatusError {
   return new StatusError(400, 'BadRequest', message);
+}
+
+/** 422: all that is wrong with an object of a kind, at once. */
+export function invalid(kind: string, name: string, faults: readonly FieldFault[]): StatusError {
+  const texts = faults.map(({ field, message }) => `${field}: ${message}`);
+  const text = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+  const causes = faults.map((fault) => ({ reason: causeOf(fault), ...fault }));
+  return new StatusError(
+    422,
+    'Invalid',
+    `${kind}.${imageGroup} ${JSON.stringify(name)} is invalid: ${text}`,
+    {
+      name,
+      group: imageGroup,
+      kind,
+      causes,
+    },
+  );
+}
+
+/** Throws 422 for a name that no stream may have. */
+export function checkStreamName(name: string): void {
+  const faults = streamNameFaults(name);
+  if (faults.length > 0) throw invalid('ImageStream', name, faults);
+}
+
+/** The reason of a cause, by how its text begins. */
+function causeOf({ message }: FieldFault): string {
+  if (message.startsWith('Required value')) return 'FieldValueRequired';
+  if (message.startsWith('Forbidden')) return 'FieldValueForbidden';
+  return message.startsWith('Too many') ? 'FieldValueTooMany' : 'FieldValueInvalid';
 }
 
 /** 405: the resource has no such verb. */

@@ -4,7 +4,6 @@ import type { ImageStream, TagReference } from '../api/generated/image-stream.ts
 import { canonicalJson, isJsonObject, textOf, valueAt } from '../api/json.ts';
 import { imageGroup, imageStreams, imageStreamTags } from '../api/resources.ts';
 import { parseTagName, writtenImageStreamTagView } from '../domain/reference-views.ts';
-import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
 import { tagObjectName } from '../domain/tag-object-name.ts';
 import { createdTag, type TagWrite, tagsWithout, updatedTag, writtenTagOf } from '../domain/tag-writes.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -14,7 +13,7 @@ import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
 import { mergePatched } from './merge-patch.ts';
 import { type WrittenStream, writeSpecTags } from './spec-tags.ts';
-import { badRequest, notFound, StatusError } from './status.ts';
+import { badRequest, checkStreamName, notFound, StatusError } from './status.ts';
 import { served } from './versions.ts';
 
 /** Options of {@link TagWrites}. */
@@ -227,7 +226,7 @@ export class TagWrites {
 function targetOf({ info: { namespace = '' } }: Exchange, name: string): Target {
   const parsedName = parseTagName(name);
   if ('message' in parsedName) throw badRequest(parsedName.message);
-  if (!isStreamName(parsedName.stream)) throw badStreamName(parsedName.stream);
+  checkStreamName(parsedName.stream);
   return { namespace, name, ...parsedName };
 }
 
@@ -283,12 +282,6 @@ function parsedOptions(text: string): unknown {
   } catch {
     throw badRequest('the DeleteOptions cannot be read');
   }
-}
-
-function badStreamName(name: string): StatusError {
-  const problem = `metadata.name: Invalid value: ${JSON.stringify(name)}: must match ${JSON.stringify(streamNamePattern)}`;
-  const message = `ImageStream.${imageGroup} ${JSON.stringify(name)} is invalid: ${problem}`;
-  return new StatusError(422, 'Invalid', message, { name, group: imageGroup, kind: 'ImageStream' });
 }
 
 function checkVersion(
