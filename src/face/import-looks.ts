@@ -20,7 +20,7 @@ import type { Deadline } from './deadline.ts';
 
 /** Options of {@link ImportLooks}. */
 export interface ImportLooksOptions {
-  readonly looks: RegistryLooks;
+  readonly looks: Pick<RegistryLooks, 'image' | 'tags'>;
   /** For Legacy imports of tags without annotations about it. */
   readonly platform: Platform;
   /** Tags of a repository that are imported; the others are named. */
