@@ -80,7 +80,7 @@ export interface ImageLookupOptions {
 const maxIndexEntries = 100;
 const parallelEntries = 4;
 /** Longer texts than this are not handed on: each import that waits for its next document would hold one. */
-const maxTextLength = 1024 * 1024;
+const maxTextLength = 256 * 1024;
 /** Indexes in each other that are looked into. */
 const maxIndexDepth = 3;
 

@@ -45,20 +45,10 @@ export interface RegistryLooksOptions {
   readonly policy: () => RegistryPolicy;
 }
 
-/** What images may take that are held at the same time, in characters of JSON. */
-export class ImageRoom {
-  #left: number;
-
-  constructor(length: number) {
-    this.#left = length;
-  }
-
-  /** False when there is not so much room left. */
-  take(length: number): boolean {
-    if (length > this.#left) return false;
-    this.#left -= length;
-    return true;
-  }
+/** Where images are held at the same time. */
+export interface ImageRoom {
+  /** False when there is no room for so many characters of JSON; may wait for it. */
+  take(length: number): Promise<boolean>;
 }
 
 /** How images are wanted. */
@@ -92,7 +82,7 @@ export class RegistryLooks {
         const seen = new Map<string, SeenImage>();
         const keep = async (image: Image, texts: ImageTexts | undefined): Promise<void> => {
           const isWhole = !withTexts || texts !== undefined;
-          if (!isWhole || !room.take(lengthOf({ image, texts }))) throw new NoRoomError();
+          if (!isWhole || !(await room.take(lengthOf({ image, texts })))) throw new NoRoomError();
           seen.set(image.metadata.name, { image, texts });
         };
         const { image: digest } = await this.#options.lookup.find(

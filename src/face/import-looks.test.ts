@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { digest } from '../../test/support/builders.ts';
 import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import type { JsonObject } from '../api/json.ts';
-import { ImageRoom, type Look, type RegistryLooks, type SeenImages } from '../controllers/registry-looks.ts';
+import type { Look, RegistryLooks, SeenImages } from '../controllers/registry-looks.ts';
 import { importItems } from '../domain/stream-import.ts';
 import { type ImportRequest, readStreamImport } from '../domain/stream-import-request.ts';
+import { AnswerRooms } from './answer-rooms.ts';
 import { Deadline } from './deadline.ts';
 import { ImportLooks } from './import-looks.ts';
 
@@ -50,7 +51,12 @@ function setUp({
   const deadline = new Deadline({ clock, timeMs: 50_000, client: client.signal });
   const platform = { os: 'linux', architecture: 'amd64' };
   const looks = new ImportLooks({ looks: { image, tags }, platform, repositoryTagLimit: 2 });
-  const context = { namespace: 'apps', stream: undefined, deadline, room: new ImageRoom(room) };
+  const context = {
+    namespace: 'apps',
+    stream: undefined,
+    deadline,
+    room: new AnswerRooms({ free: room, max: room, large: 1 }).open('apps', client.signal),
+  };
   const look = async (names: readonly string[]): Promise<readonly JsonObject[]> => {
     const { images } = importItems(requestOf({ images: names.map(source) }), []);
     const shown = await looks.images(images, context);

@@ -98,7 +98,9 @@ export class ImportLooks {
     if (look === undefined) return { ...shownTag, status: lateStatus(deadline.timeMs, 'look') };
     if (look.kind === 'failed') return { ...shownTag, status: lookStatus(look.failure, image.from) };
     // It takes its room each time that it is shown.
-    const hasRoom = look.kind === 'found' && (known === undefined || room.take(look.value.length));
+    const hasRoom =
+      look.kind === 'found' &&
+      (known === undefined || (await inTime(room.take(look.value.length), deadline)) === true);
     if (!hasRoom) return { ...shownTag, status: tooLongStatus() };
     return { ...shownTag, status: successStatus, ...shownImages(look.value) };
   }

@@ -4,9 +4,9 @@ import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { type ApiAnswer, type ApiRequest, playApiServer } from '../../test/support/played-api-server.ts';
 import type { Image } from '../api/generated/image.ts';
 import type { NamedTagEventList } from '../api/generated/image-stream.ts';
-import { ImageRoom } from '../controllers/registry-looks.ts';
 import { importItems } from '../domain/stream-import.ts';
 import { readStreamImport } from '../domain/stream-import-request.ts';
+import { AnswerRooms } from './answer-rooms.ts';
 import { Deadline } from './deadline.ts';
 import type { Exchange } from './exchange.ts';
 import { ImportWishes } from './import-wishes.ts';
@@ -45,7 +45,8 @@ async function setUp(answer: (request: ApiRequest) => ApiAnswer) {
   const items = importItems(sent.request, []).images;
   const fulfil = (room = 1_000) => {
     const target = { namespace: 'apps', name: 'web', present: undefined, reread: async () => streamOf([]) };
-    return wishes.fulfil(exchange, target, items, { deadline, room: new ImageRoom(room) });
+    const rooms = new AnswerRooms({ free: room, max: room, large: 1 });
+    return wishes.fulfil(exchange, target, items, { deadline, room: rooms.open('apps', signal) });
   };
   const shownOf = async (fulfilled: ReturnType<typeof fulfil>) => {
     const { shown } = await fulfilled;

@@ -143,14 +143,16 @@ export class ImportWishes {
     signal: AbortSignal,
   ): Promise<JsonObject> {
     const image = await this.#options.views.image(digest, signal);
-    // It is imported, with or without room to show it.
-    if (image === undefined || !room.take(JSON.stringify(image).length)) return {};
+    // It is imported, with or without room to show it in time.
+    const hasRoom = (shown: Image): Promise<boolean> =>
+      room.take(JSON.stringify(shown).length).catch(() => false);
+    if (image === undefined || !(await hasRoom(image))) return {};
     const entry = stream.status?.tags?.find(({ tag }) => tag === keptAs);
     const shown = { image: importedImage(image, entry?.items?.[0]?.dockerImageReference ?? '') };
     const members: Image[] = [];
     for (const { digest: member } of image.dockerImageManifests ?? []) {
       const read = await this.#options.views.image(member, signal);
-      if (read !== undefined && room.take(JSON.stringify(read).length)) members.push(read);
+      if (read !== undefined && (await hasRoom(read))) members.push(read);
     }
     if (members.length === 0) return shown;
     const manifests = members.map((read) => importedImage(read, read.dockerImageReference ?? ''));

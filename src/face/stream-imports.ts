@@ -1,9 +1,10 @@
 /** ImageStreamImports: what is kept the operator imports, what is only looked at the face looks up itself (semantics 2.1). */
+import type { ServerResponse } from 'node:http';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { imageGroup, imageStreams } from '../api/resources.ts';
 import { formatTime } from '../api/time.ts';
-import { ImageRoom, type RegistryLooks } from '../controllers/registry-looks.ts';
+import type { ImageRoom, RegistryLooks } from '../controllers/registry-looks.ts';
 import type { ImportMode } from '../domain/import-plan.ts';
 import type { Platform } from '../domain/manifest.ts';
 import { type ImportItem, type ImportItems, importItems, repositoryStatus } from '../domain/stream-import.ts';
@@ -11,13 +12,14 @@ import { forbiddenSources, type ImportRequest, readStreamImport } from '../domai
 import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { AnswerRooms } from './answer-rooms.ts';
 import { Deadline } from './deadline.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
 import { ImportLooks, type Listing } from './import-looks.ts';
 import { type FulfilledWishes, ImportWishes } from './import-wishes.ts';
+import { RequestPlaces } from './request-places.ts';
 import { badRequest, invalid, notFound, StatusError } from './status.ts';
-import { UserPlaces } from './user-places.ts';
 import { served, toServed } from './versions.ts';
 
 /** Options of {@link StreamImports}. */
@@ -40,10 +42,16 @@ const repositoryCheckAnnotation = 'openshift.io/image.dockerRepositoryCheck';
 const maxWaitMs = 50_000;
 /** Requests that ask registries at a time. */
 const maxLooking = 24;
-/** Those of one caller. */
+/** Those of one namespace. */
 const maxLookingOfOne = 8;
-/** Images that one answer holds, in characters of JSON. */
-const maxAnswerLength = 8 * 1024 * 1024;
+/** Images that one answer holds, in characters of JSON; they take several times as much memory. */
+const maxAnswerLength = 4 * 1024 * 1024;
+/** Answers that hold more than this are large ones. */
+const freeAnswerLength = 256 * 1024;
+/** Large answers at a time. */
+const maxLargeAnswers = 3;
+/** A client that reads nothing of its answer for this time is given up. */
+const idleMs = 60_000;
 
 /** What is known before anything is asked or written. */
 interface Task {
@@ -59,7 +67,12 @@ export class StreamImports {
   readonly #options: StreamImportsOptions;
   readonly #looks: ImportLooks;
   readonly #wishes: ImportWishes;
-  readonly #places = new UserPlaces({ all: maxLooking, each: maxLookingOfOne });
+  readonly #places = new RequestPlaces({ all: maxLooking, each: maxLookingOfOne });
+  readonly #rooms = new AnswerRooms({
+    free: freeAnswerLength,
+    max: maxAnswerLength,
+    large: maxLargeAnswers,
+  });
 
   constructor(options: StreamImportsOptions) {
     this.#options = options;
@@ -72,16 +85,13 @@ export class StreamImports {
     const { clock } = this.#options;
     const { namespace = '' } = exchange.info;
     const request = await this.#read(exchange, namespace);
-    const giveBack = asksRegistries(request) ? this.#places.take(exchange.caller.user) : () => undefined;
+    const giveBack = asksRegistries(request) ? this.#places.take(namespace) : () => undefined;
     try {
       using deadline = new Deadline({ clock, timeMs: maxWaitMs, client: exchange.signal });
       const stream = await this.#stream(request, namespace, exchange.signal);
-      const room = new ImageRoom(maxAnswerLength);
-      sendJson(
-        exchange.response,
-        201,
-        await this.#import(exchange, { request, namespace, stream, deadline, room }),
-      );
+      using room = this.#rooms.open(namespace, deadline.signal);
+      const answer = await this.#import(exchange, { request, namespace, stream, deadline, room });
+      await sendWhole(exchange.response, answer);
     } finally {
       giveBack();
     }
@@ -154,6 +164,15 @@ export class StreamImports {
     if (uid !== undefined && uid !== metadata.uid) throw notFound('imagestream', name);
     return stream;
   }
+}
+
+/** Sends the answer, and waits until it is gone: what it holds is counted for so long. */
+async function sendWhole(response: ServerResponse, answer: JsonObject): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  response.once('close', () => resolve());
+  response.setTimeout(idleMs, () => response.destroy());
+  sendJson(response, 201, answer);
+  await closed;
 }
 
 /** True for a request that not the operator alone works for. */
