@@ -49,7 +49,6 @@ function operated(document: unknown, operation: JsonObject, copied: { characters
     case 'remove':
       return removed(document, path);
     case 'replace':
-      found(document, path);
       return replaced(document, path, givenValue(operation));
     case 'test':
       tested(document, path, operation['value'] ?? null);
@@ -97,6 +96,7 @@ function added(document: unknown, path: Path, value: unknown): unknown {
   );
 }
 
+/** A member that is not there is added, as an API server does, against the RFC. */
 function replaced(document: unknown, path: Path, value: unknown): unknown {
   return changed(
     document,

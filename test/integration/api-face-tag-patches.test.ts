@@ -273,10 +273,10 @@ describe('a patch', () => {
         image: { metadata: { name: calls.face.pushed.digest } },
       });
     }
-    const refused = await calls.face.view.kubectl([
-      ...['patch', 'istag', 'kubectl:one', '--namespace', calls.face.scenario.namespace, '--type=json'],
-      ...['-p', '[{"op":"remove","path":"/metadata/annotations/none"}]'],
-    ]);
+    const missing = '[{"op":"remove","path":"/metadata/annotations/none"}]';
+    const where = ['--namespace', calls.face.scenario.namespace];
+    const patching = ['patch', 'istag', 'kubectl:one', '--type=json', '-p', missing, ...where];
+    const refused = await calls.face.view.kubectl(patching);
     expect(refused.stderr).toContain('missing path: "/metadata/annotations/none"');
   });
 });
