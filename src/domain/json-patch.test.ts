@@ -85,7 +85,7 @@ describe('a JSON patch', () => {
       { op: 'move', from: '/a/0', path: '/b' },
     ];
     expect(jsonPatched(document, operations)).toEqual({ a: [2], b: 1 });
-    expect(jsonPatched(document, [])).toBe(document);
+    expect(jsonPatched(document, [])).toEqual(document);
     expect(jsonPatched(document, [{ op: 'remove', path: '' }])).toBeNull();
   });
 
@@ -123,6 +123,16 @@ describe('a JSON patch', () => {
     { operations: [{}], problem: 'inapplicable' },
   ])('is refused: $problem', ({ operations, problem }) => {
     expect(problemOf(operations)).toContain(problem);
+  });
+
+  it('changes neither its own values nor each other', () => {
+    const operations = [
+      { op: 'add', path: '/a', value: { list: [] } },
+      { op: 'copy', from: '/a', path: '/b' },
+      { op: 'add', path: '/a/list/-', value: 1 },
+    ];
+    for (let i = 0; i < 2; i++)
+      expect(jsonPatched({}, operations)).toEqual({ a: { list: [1] }, b: { list: [] } });
   });
 
   it('does not grow a document without end', () => {
