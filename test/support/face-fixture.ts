@@ -140,7 +140,8 @@ export class FaceFixture {
   }
 }
 
-async function startTestFace({ kubeconfigPath }: OperatorCredentials): Promise<Face> {
+/** A face for a cluster, with the rights that its manifests give. */
+export async function startTestFace({ kubeconfigPath }: OperatorCredentials): Promise<Face> {
   return startFace({
     kubeconfig: kubeconfigPath,
     host: 'localhost',
