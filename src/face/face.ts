@@ -121,6 +121,8 @@ interface HandlerParts {
 const maxWatches = 200;
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
+/** Lists of pull secrets for one caller at a time: a namespace may have hundreds of megabytes of them. */
+const maxSecretLists = 2;
 
 /** Who answers, by resource, or by resource and subresource where that is another one. */
 function createHandlers(parts: HandlerParts): Map<string, Handler> {
@@ -139,12 +141,16 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
   const imports = new StreamImports({ client, views, clock, looks, settings: config });
   const images = new StoredImages({ client, transport: passed, watches, clock });
   const edits = new ImageEdits({ client, clock });
+  const secrets = new CallerBudget(maxSecretLists);
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
   const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
   return new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
     ['imagestreams/layers', (exchange) => layers.serve(exchange)],
-    ['imagestreams/secrets', (exchange) => servePullSecrets(client, exchange)],
+    [
+      'imagestreams/secrets',
+      (exchange) => secrets.run(exchange.caller.user, () => servePullSecrets(client, exchange)),
+    ],
     [
       'imagestreamtags',
       (exchange) => {

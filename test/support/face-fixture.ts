@@ -169,9 +169,10 @@ export class FaceFixture {
   }
 }
 
-async function startTestFace(
+/** A face for a cluster, with the rights that its manifests give. */
+export async function startTestFace(
   { kubeconfigPath }: OperatorCredentials,
-  args: readonly string[],
+  args: readonly string[] = [],
 ): Promise<Face> {
   const place = [
     '--host=localhost',
