@@ -59,8 +59,25 @@ const rules: Readonly<Record<string, AreaRules>> = {
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
   observability: { areas: [], packages: ['pino', 'prom-client'] },
   'config.ts': {
-    areas: ['type domain', 'domain/named-kind.ts', 'observability/logger.ts'],
-    packages: ['node:util'],
+    areas: ['type domain', 'domain/named-kind.ts', 'observability/logger.ts', 'setting-text.ts'],
+    packages: [],
+  },
+  'setting-text.ts': { areas: ['type domain/manifest.ts'], packages: ['node:util'] },
+  'stores.ts': {
+    areas: [
+      'api/resources.ts',
+      'controllers',
+      'kube',
+      'type api',
+      'type config.ts',
+      'type observability/metrics.ts',
+      'type runtime',
+    ],
+    packages: ['type pino'],
+  },
+  'leadership.ts': {
+    areas: ['domain/shard.ts', 'kube', 'runtime/clock.ts', 'type config.ts', 'type observability/metrics.ts'],
+    packages: ['type pino'],
   },
   'registry-stack.ts': {
     areas: [
@@ -87,12 +104,13 @@ const rules: Readonly<Record<string, AreaRules>> = {
   },
   'operator.ts': {
     areas: [
-      'api',
       'controllers',
       'kube',
+      'leadership.ts',
       'notification-receiver.ts',
       'registry-stack.ts',
       'server/http-server.ts',
+      'stores.ts',
       'type config.ts',
       'type domain/push-notification.ts',
       'type observability/metrics.ts',
@@ -103,7 +121,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
   },
   'main.ts': {
     areas: ['config.ts', 'observability', 'operator.ts', 'registry/proxy.ts', 'runtime'],
-    packages: ['../package.json'],
+    packages: ['../package.json', 'node:crypto', 'node:os'],
   },
 };
 

@@ -1,0 +1,219 @@
+// Several operators in one cluster: one works, the others wait, and no two of them write at the same time.
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+
+import { type AuditedWrite, AuditLog } from '../support/audit-log.ts';
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { SharedCluster } from '../support/fixture.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import {
+  createOperatorCredentials,
+  operatorUser,
+  refusedRequests,
+  requestOperatorCredentials,
+} from '../support/operator-rights.ts';
+import { crds } from '../support/own-cluster.ts';
+import { type KubeObject, resource } from '../support/resources.ts';
+import { type Scenario, trigger, triggers } from '../support/scenario.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
+import { startTestScenario } from '../support/test-lifetime.ts';
+
+const leaseNamespace = 'imagestream-operator';
+const leases = resource<KubeObject & { spec: { holderIdentity: string; leaseTransitions: number } }>(
+  'coordination.k8s.io/v1',
+  'Lease',
+  'leases',
+);
+const shortLease = [
+  '--lease-duration',
+  '3s',
+  '--lease-renew-deadline',
+  '2s',
+  '--lease-retry-period',
+  '500ms',
+];
+
+let folder: TemporaryFolder;
+let audit: AuditLog;
+let cluster: Cluster;
+let view: SharedCluster;
+let operators = 0;
+
+beforeAll(async () => {
+  folder = await createTemporaryFolder();
+  audit = await AuditLog.create({ folder: folder.path, user: operatorUser });
+  const { assets } = inject('cluster');
+  cluster = await startCluster({ assets, crds, apiServerArgs: audit.flags });
+  view = new SharedCluster(cluster.facts);
+  await createOperatorCredentials(cluster);
+});
+afterAll(async () => {
+  await view?.close();
+  await cluster?.stop();
+  await folder?.remove();
+});
+
+/** An operator with a token of its own, by which the API server tells what it wrote from what the others did. */
+interface Replica {
+  readonly operator: OperatorProcess;
+  /** As in the audit log. */
+  readonly credential: string;
+}
+
+async function startReplica(args: readonly string[] = shortLease): Promise<Replica> {
+  const { token, kubeconfigPath: shared } = await requestOperatorCredentials(cluster);
+  const kubeconfigPath = join(cluster.dir, `operator-${++operators}.kubeconfig`);
+  await copyFile(shared, kubeconfigPath);
+  const flags = ['--retry-min', '500ms', '--lease-namespace', leaseNamespace, ...args];
+  const operator = await OperatorProcess.start({ kubeconfigPath, args: flags, elects: true });
+  onTestFinished(async () => {
+    operator.kill('SIGCONT');
+    await operator.stop();
+  });
+  const [, claims = ''] = token.split('.');
+  const { jti } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { jti: string };
+  return { operator, credential: `JTI=${jti}` };
+}
+
+/** One that works and one that waits. */
+async function startPair(
+  args: readonly string[] = shortLease,
+): Promise<[leader: Replica, follower: Replica]> {
+  const leader = await startReplica(args);
+  await leader.operator.logged('leading', 20_000);
+  const follower = await startReplica(args);
+  await follower.operator.logged('following', 20_000);
+  return [leader, follower];
+}
+
+async function health({ operator }: Replica, path: string): Promise<string> {
+  const { statusCode, body } = await request(`${operator.healthUrl}${path}`);
+  return `${statusCode} ${await body.text()}`;
+}
+
+/** Deployments that each follow a tag of their own of one stream; with the names of both. */
+async function following(scenario: Scenario, names: readonly string[]): Promise<void> {
+  const image = await scenario.push('first', 'first');
+  await scenario.createTags(
+    'web',
+    names.map((name) => scenario.dockerTag(name, 'first')),
+  );
+  for (const name of names)
+    await scenario.createDeployment(name, { web: ' ' }, triggers(trigger(`web:${name}`, 'web')));
+  for (const name of names) await scenario.containerHas(name, 'web', scenario.pinned(image.digest));
+}
+
+function patchesOf(writes: readonly AuditedWrite[], name: string): readonly AuditedWrite[] {
+  return writes.filter((write) => write.kind === 'patch deployments' && write.name === name);
+}
+
+describe('of two operators', () => {
+  it('one works, the other one is ready and writes nothing, and takes over with what was left when the first is killed', async () => {
+    const scenario = await startTestScenario(view);
+    const mark = await audit.mark();
+    const [leader, follower] = await startPair();
+    await following(scenario, ['a']);
+    expect(await health(follower, '/readyz')).toMatch(/^200 \[\+\] imagestreams\n/);
+    expect(await health(leader, '/metrics')).toContain('imagestream_leader{shard="0"} 1\n');
+    expect(await health(follower, '/metrics')).toContain('imagestream_leader{shard="0"} 0\n');
+    expect(await health(follower, '/metrics')).toContain('imagestream_queue_depth{controller="trigger"} 0\n');
+    const writers = new Set((await audit.since(mark)).map(({ credential }) => credential));
+    expect(writers).toEqual(new Set([leader.credential]));
+
+    // It dies in the middle of an import.
+    const second = await scenario.push('second', 'second');
+    scenario.proxy.forget();
+    scenario.proxy.behave(() => ({ kind: 'silent' }));
+    await scenario.setTags('web', [scenario.dockerTag('a', 'second')]);
+    await eventually(() => scenario.proxy.requests.length > 0, { what: 'the import to begin' });
+    leader.operator.kill('SIGKILL');
+    scenario.proxy.recover();
+
+    await scenario.containerHas('a', 'web', scenario.pinned(second.digest));
+    expect(await health(follower, '/metrics')).toContain('imagestream_leader{shard="0"} 1\n');
+    expect(await health(follower, '/metrics')).toContain('imagestream_leader_change_total{shard="0"} 2\n');
+    const items = await scenario.tagHas('web', 'a', second.digest);
+    expect(items).toHaveLength(2);
+    expect(refusedRequests([...leader.operator.logs, ...follower.operator.logs])).toEqual([]);
+  });
+
+  it('the other one takes over at once when the first ends in order, however long the Lease is', async () => {
+    const scenario = await startTestScenario(view);
+    const longLease = [
+      '--lease-duration',
+      '10m',
+      '--lease-renew-deadline',
+      '5m',
+      '--lease-retry-period',
+      '500ms',
+    ];
+    const [leader, follower] = await startPair(longLease);
+    await following(scenario, ['a']);
+    const second = await scenario.push('first', 'second');
+
+    const { code, stderr } = await leader.operator.stop();
+    await scenario.requestImport('web');
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    await scenario.containerHas('a', 'web', scenario.pinned(second.digest));
+    expect(follower.operator.logs.map(({ msg }) => msg)).toContain('leading');
+    await follower.operator.stop();
+    const lease = await view.kube.get(leases, { namespace: leaseNamespace, name: 'imagestream-operator' });
+    expect(lease.spec.holderIdentity).toBe('');
+  });
+
+  it('one that was stopped beyond its Lease while tags move writes nothing more when it goes on, and ends', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `w${i}`);
+    const scenario = await startTestScenario(view);
+    const [leader, follower] = await startPair();
+    await following(scenario, names);
+    const second = await scenario.push('second', 'second');
+    const moved = await audit.mark();
+    await scenario.setTags(
+      'web',
+      names.map((name) => scenario.dockerTag(name, 'second')),
+    );
+    // In the middle of its work: some workloads have moved, others wait.
+    await eventually(async () => (await audit.since(moved)).length > 0, { what: 'the first write' });
+    leader.operator.kill('SIGSTOP');
+
+    await follower.operator.logged('leading', 20_000);
+    const takenOver = await audit.mark();
+    for (const name of names) await scenario.containerHas(name, 'web', scenario.pinned(second.digest));
+    leader.operator.kill('SIGCONT');
+
+    const { code } = await leader.operator.exited;
+    expect(code).toBe(1);
+    expect(leader.operator.logs.at(-1)).toMatchObject({
+      msg: 'lease lost: nothing is written any more',
+      why: 'it could not be renewed in time',
+    });
+    const late = (await audit.since(takenOver)).filter(({ credential }) => credential === leader.credential);
+    expect(late).toEqual([]);
+    const writes = await audit.since(moved);
+    const moves = names.map((name) => patchesOf(writes, name).map(({ kind }) => kind));
+    expect(moves).toEqual(names.map(() => ['patch deployments']));
+    const authors = new Set(writes.map(({ credential }) => credential));
+    expect(authors).toEqual(new Set([leader.credential, follower.credential]));
+  });
+
+  it('one that cannot reach the API server gives up in time, and the other one goes on when it is there again', async () => {
+    const scenario = await startTestScenario(view);
+    const [leader, follower] = await startPair();
+    await following(scenario, ['a']);
+    const second = await scenario.push('first', 'second');
+
+    await cluster.stopApiServer();
+    const { code } = await leader.operator.exited;
+    expect(leader.operator.logs.at(-1)).toMatchObject({ msg: 'lease lost: nothing is written any more' });
+    await cluster.startApiServer();
+    await scenario.requestImport('web');
+
+    expect(code).toBe(1);
+    await scenario.containerHas('a', 'web', scenario.pinned(second.digest));
+    expect(follower.operator.logs.map(({ msg }) => msg)).toContain('leading');
+  });
+});
