@@ -1,5 +1,6 @@
 /** Puts together what decides whether this process does the work: a Lease for each shard, and the fence that all writes pass. */
 import type { Logger } from 'pino';
+import { notificationsAnnotation } from './api/annotations.ts';
 import type { Config } from './config.ts';
 import { shardOf } from './domain/shard.ts';
 import { KubeClient } from './kube/client.ts';
@@ -23,6 +24,12 @@ export interface Leadership {
   readonly fence: WriteFence | undefined;
   /** True when this process looks after the objects of a namespace. */
   owns(namespace: string): boolean;
+  /** True when any of the work is this process's. */
+  readonly isWorking: boolean;
+  /** Where the others that work were announced; undefined when somebody should work of whom that is not known. */
+  readonly peers: readonly string[] | undefined;
+  /** Says before {@link run} where the others reach this process: `http://host:port`. */
+  announce(address: string): void;
   /** Waits for Leases and holds them, until one is lost or the signal is aborted. `begin` hears of each shard that is had. */
   run(begin: (shard: Shard) => void, signal: AbortSignal): Promise<void>;
   /** Aborted when a Lease is lost: nothing is written any more, and the process has to end. */
@@ -54,6 +61,9 @@ function soleLeadership(metrics: Metrics): Leadership {
   return {
     fence: undefined,
     owns: () => true,
+    isWorking: true,
+    peers: [],
+    announce: () => undefined,
     run: async (begin) => {
       metrics.leader.set({ shard: '0' }, 1);
       begin({ number: 0, has: () => true });
@@ -72,6 +82,8 @@ class ElectedLeadership implements Leadership, WriteFence {
   /** Leases that are held, or about to be. */
   #claims = 0;
   #declines = false;
+  /** On the Leases that are held. */
+  #annotations: Readonly<Record<string, string>> = { [notificationsAnnotation]: '' };
 
   constructor(parts: LeadershipParts) {
     const { config, userAgent } = parts;
@@ -97,6 +109,21 @@ class ElectedLeadership implements Leadership, WriteFence {
 
   owns(namespace: string): boolean {
     return this.#elections[shardOf(namespace, this.#elections.length)]?.wasAcquired === true;
+  }
+
+  get isWorking(): boolean {
+    return this.#elections.some(({ wasAcquired }) => wasAcquired);
+  }
+
+  get peers(): readonly string[] | undefined {
+    const others = this.#elections.filter(({ wasAcquired }) => !wasAcquired);
+    const addresses = others.map(({ otherHolder }) => addressIn(otherHolder));
+    const known = addresses.filter((address) => address !== undefined);
+    return known.length < addresses.length ? undefined : [...new Set(known)];
+  }
+
+  announce(address: string): void {
+    this.#annotations = { [notificationsAnnotation]: address };
   }
 
   async run(begin: (shard: Shard) => void, signal: AbortSignal): Promise<void> {
@@ -136,6 +163,7 @@ class ElectedLeadership implements Leadership, WriteFence {
         renewMs: config.leaseRenewDeadline,
         retryMs: config.leaseRetryPeriod,
       },
+      annotations: () => this.#annotations,
       claim: () => this.#claim(config.shardLeases),
       onHolder: (holder) => {
         metrics.leader.set({ shard }, holder === identity ? 1 : 0);
@@ -154,6 +182,12 @@ class ElectedLeadership implements Leadership, WriteFence {
       this.#claims--;
     };
   }
+}
+
+/** Where the holder of a Lease takes notifications; undefined when it does not say, or something else. */
+function addressIn(annotations: Readonly<Record<string, string>> = {}): string | undefined {
+  const address = annotations[notificationsAnnotation] ?? '';
+  return /^http:\/\/(?:[\d.]+|\[[\da-f:]+\]):\d{1,5}$/i.test(address) ? address : undefined;
 }
 
 /** One name as it is set; of several shards each has its number behind it. */

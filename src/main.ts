@@ -35,6 +35,7 @@ async function main(): Promise<number> {
     freeMemory: collectGarbage,
     proxies: parseProxySettings(process.env),
     userAgent: `imagestream-operator/${packageJson.version}`,
+    podAddress: process.env['POD_IP'],
     identity: `${process.env['POD_NAME'] ?? hostname()}_${randomUUID()}`,
   });
   const operator = await Promise.race([starting, signalled.then(() => undefined)]);

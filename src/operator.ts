@@ -30,7 +30,7 @@ import { EventRecorder } from './kube/event-recorder.ts';
 import { type ObjectKey, splitKey } from './kube/store.ts';
 import { KubeTransport } from './kube/transport.ts';
 import { createLeadership, type Leadership, type Shard } from './leadership.ts';
-import { startNotificationReceiver } from './notification-receiver.ts';
+import { type NotificationReceiver, startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ProxySettings } from './registry/proxy.ts';
 import { createRegistryStack, type RegistryStack } from './registry-stack.ts';
@@ -52,6 +52,8 @@ export interface OperatorParts {
   readonly proxies: ProxySettings;
   /** Tells this process from every other one that ever was. */
   readonly identity: string;
+  /** The address at which other pods reach this one; undefined outside of a cluster. */
+  readonly podAddress: string | undefined;
 }
 
 /** A running operator. */
@@ -92,7 +94,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   registry.watchPolicy(stopping.signal);
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
-  const receiver = await startNotificationReceiver(parts, hintTaker(shared, controllers), stopping.signal);
+  const receiver = await startReceiver(parts, { shared, controllers }, stopping.signal);
   log.info({ server: transport.server, healthPort, streams: stores.streams.size }, 'operator ready');
   const cancel = clock.setTimer(settleMs, parts.freeMemory);
   const work = createWork(parts, { shared, controllers }, stopping.signal);
@@ -158,12 +160,20 @@ function createWork(
   return { begin, running };
 }
 
-/** What becomes of announced pushes. */
-function hintTaker(
-  { stores, views, checks }: Shared,
-  { imports }: Controllers,
-): (events: readonly PushEvent[]) => void {
-  return (events) => takeHints(events, { ...stores, views, checks, enqueue: (key) => imports.enqueue(key) });
+/** Starts the receiver of announced pushes, if there is to be one, and tells the other replicas where it is. */
+async function startReceiver(
+  parts: OperatorParts,
+  { shared, controllers }: { shared: Shared; controllers: Controllers },
+  signal: AbortSignal,
+): Promise<NotificationReceiver | undefined> {
+  const { stores, views, checks, leadership } = shared;
+  const onEvents = (events: readonly PushEvent[]): void =>
+    takeHints(events, { ...stores, views, checks, enqueue: (key) => controllers.imports.enqueue(key) });
+  const receiver = await startNotificationReceiver(parts, { replicas: leadership, onEvents }, signal);
+  const { podAddress: host } = parts;
+  if (receiver !== undefined && host !== undefined)
+    leadership.announce(`http://${host.includes(':') ? `[${host}]` : host}:${receiver.port}`);
+  return receiver;
 }
 
 /** What the controllers share. */

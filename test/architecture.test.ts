@@ -64,19 +64,11 @@ const rules: Readonly<Record<string, AreaRules>> = {
   },
   'setting-text.ts': { areas: ['type domain/manifest.ts'], packages: ['node:util'] },
   'stores.ts': {
-    areas: [
-      'api/resources.ts',
-      'controllers',
-      'kube',
-      'type api',
-      'type config.ts',
-      'type observability/metrics.ts',
-      'type runtime',
-    ],
+    areas: ['api', 'controllers', 'kube', 'type config.ts', 'type observability/metrics.ts', 'type runtime'],
     packages: ['type pino'],
   },
   'leadership.ts': {
-    areas: ['domain/shard.ts', 'kube', 'runtime/clock.ts', 'type config.ts', 'type observability/metrics.ts'],
+    areas: ['api', 'domain/shard.ts', 'kube', 'runtime', 'type config.ts', 'type observability/metrics.ts'],
     packages: ['type pino'],
   },
   'registry-stack.ts': {
@@ -94,6 +86,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
   'notification-receiver.ts': {
     areas: [
       'runtime/watched-file.ts',
+      'server/notification-relay.ts',
       'server/notification-server.ts',
       'type config.ts',
       'type domain/push-notification.ts',

@@ -31,6 +31,8 @@ export interface LeaseElectionOptions {
   /** Another one for each process that ever was. */
   readonly identity: string;
   readonly timings: LeaseTimings;
+  /** What the Lease says of its holder beside the name; asked before each write. */
+  readonly annotations?: () => Readonly<Record<string, string>>;
   /** Asked before the Lease is taken: undefined when it is not wanted, else what to call when it was not to be had. */
   readonly claim?: () => (() => void) | undefined;
   /** Hears of each holder that is new, this process among them. */
@@ -45,11 +47,17 @@ export interface LeaseElectionOptions {
 interface Observation {
   readonly record: string;
   readonly holder: string;
+  readonly annotations: Readonly<Record<string, string>>;
   /** By the steady clock: when it may be taken if it is the same then. */
   readonly expiresAt: number;
 }
 
-const nothing: Observation = { record: '', holder: '', expiresAt: Number.NEGATIVE_INFINITY };
+const nothing: Observation = {
+  record: '',
+  holder: '',
+  annotations: {},
+  expiresAt: Number.NEGATIVE_INFINITY,
+};
 
 /** One Lease. It is had once and lost once: who has lost it does not come back, but ends. */
 export class LeaseElection {
@@ -75,6 +83,11 @@ export class LeaseElection {
   /** True from the moment in which the Lease was had, also when it is lost. */
   get wasAcquired(): boolean {
     return this.#own !== undefined;
+  }
+
+  /** What the Lease says of another holder; undefined when there is none, or it is this process. */
+  get otherHolder(): Readonly<Record<string, string>> | undefined {
+    return this.wasAcquired || !this.#isTaken() ? undefined : this.#observed.annotations;
   }
 
   /** Resolves when the Lease is had. */
@@ -174,7 +187,8 @@ export class LeaseElection {
     if (record === this.#observed.record) return;
     const { holderIdentity: holder = '', leaseDurationSeconds: seconds = 0 } = spec;
     const before = this.#observed.holder;
-    this.#observed = { record, holder, expiresAt: elapsed() + seconds * 1_000 };
+    const { annotations = {} } = present.metadata;
+    this.#observed = { record, holder, annotations, expiresAt: elapsed() + seconds * 1_000 };
     if (holder === before || holder === '' || holder === identity) return;
     onHolder?.(holder);
     log.info({ lease: name, holder }, 'following');
@@ -212,13 +226,15 @@ export class LeaseElection {
     signal: AbortSignal,
   ): Promise<Lease | undefined> {
     const { client, namespace, name } = this.#options;
+    const annotations = this.#options.annotations?.() ?? {};
     try {
       if (present === undefined) {
         const type = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
-        return await client.create(leases, { ...type, metadata: { namespace, name }, spec }, signal);
+        const metadata = { namespace, name, annotations };
+        return await client.create(leases, { ...type, metadata, spec }, signal);
       }
       const { uid, resourceVersion } = present.metadata;
-      const document = { metadata: { uid, resourceVersion }, spec };
+      const document = { metadata: { uid, resourceVersion, annotations }, spec };
       return await client.patch(leases, { namespace, name }, { type: 'merge', document }, signal);
     } catch (error) {
       // Where it cannot be created because of a 404, there is no such namespace.

@@ -1,5 +1,5 @@
 // Several operators in one cluster: one works, the others wait, and no two of them write at the same time.
-import { copyFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -68,7 +68,8 @@ async function startReplica(args: readonly string[] = shortLease): Promise<Repli
   const kubeconfigPath = join(cluster.dir, `operator-${++operators}.kubeconfig`);
   await copyFile(shared, kubeconfigPath);
   const flags = ['--retry-min', '500ms', '--lease-namespace', leaseNamespace, ...args];
-  const operator = await OperatorProcess.start({ kubeconfigPath, args: flags, elects: true });
+  const environment = { POD_IP: '127.0.0.1' };
+  const operator = await OperatorProcess.start({ kubeconfigPath, args: flags, environment, elects: true });
   onTestFinished(async () => {
     operator.kill('SIGCONT');
     await operator.stop();
@@ -163,6 +164,37 @@ describe('of two operators', () => {
     await follower.operator.stop();
     const lease = await view.kube.get(leases, { namespace: leaseNamespace, name: 'imagestream-operator' });
     expect(lease.spec.holderIdentity).toBe('');
+  });
+
+  it('each takes push notifications, and the one that works acts on them', async () => {
+    const scenario = await startTestScenario(view);
+    const secret = 'correct-horse-battery-staple';
+    const file = join(folder.path, 'notification-secret');
+    await writeFile(file, secret);
+    const receiver = [
+      '--notification-port=0',
+      '--notification-host=127.0.0.1',
+      `--notification-secret-file=${file}`,
+    ];
+    const [leader, follower] = await startPair([...shortLease, ...receiver]);
+    const first = await scenario.push('latest', 'first');
+    const tag = scenario.dockerTag('latest', 'latest', { importPolicy: { insecure: true, scheduled: true } });
+    await scenario.createTags('web', [tag]);
+    await scenario.tagHas('web', 'latest', first.digest);
+    const second = await scenario.push('latest', 'second');
+
+    const { port } = await follower.operator.logged('receiving push notifications', 5_000);
+    const { statusCode, body } = await request(`http://127.0.0.1:${String(port)}/v1/notify/generic`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ images: [scenario.pullSpec('latest')] }),
+    });
+
+    expect({ statusCode, answer: await body.json() }).toEqual({ statusCode: 202, answer: { accepted: 1 } });
+    await scenario.tagHas('web', 'latest', second.digest);
+    expect(await health(leader, '/metrics')).toContain(
+      'imagestream_notification_event_total{result="handed on"} 1\n',
+    );
   });
 
   it('one that was stopped beyond its Lease while tags move writes nothing more when it goes on, and ends', async () => {
