@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 
+import { shardOf } from '../../src/domain/shard.ts';
 import { type AuditedWrite, AuditLog } from '../support/audit-log.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
@@ -16,8 +17,9 @@ import {
   requestOperatorCredentials,
 } from '../support/operator-rights.ts';
 import { crds } from '../support/own-cluster.ts';
-import { type KubeObject, resource } from '../support/resources.ts';
+import { type KubeObject, resource, roleBindings } from '../support/resources.ts';
 import { type Scenario, trigger, triggers } from '../support/scenario.ts';
+import { shareImages } from '../support/stream-waits.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 import { startTestScenario } from '../support/test-lifetime.ts';
 
@@ -248,4 +250,96 @@ describe('of two operators', () => {
     await scenario.containerHas('a', 'web', scenario.pinned(second.digest));
     expect(follower.operator.logs.map(({ msg }) => msg)).toContain('leading');
   });
+});
+
+describe('of three operators and two shards', () => {
+  const sharded = [...shortLease, '--shards', '2'];
+  const shardLease = (shard: number): string => `imagestream-operator-${shard}`;
+
+  /** Rights to the Leases of the shards, as the how-to says. */
+  async function allowShardLeases(): Promise<void> {
+    const [apiGroup, name] = ['rbac.authorization.k8s.io', 'shards'];
+    const lease = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
+    const resourceNames = [shardLease(0), shardLease(1)];
+    await view.kube.create(resource(`${apiGroup}/v1`, 'Role', 'roles'), {
+      metadata: { namespace: leaseNamespace, name },
+      rules: [{ ...lease, resourceNames, verbs: ['get', 'patch'] }],
+    } as KubeObject);
+    await view.kube.create(roleBindings, {
+      metadata: { namespace: leaseNamespace, name },
+      subjects: [{ kind: 'Group', name: `system:serviceaccounts:${leaseNamespace}`, apiGroup }],
+      roleRef: { kind: 'Role', name, apiGroup },
+    });
+  }
+
+  /** The replica that holds the Lease of a shard. */
+  async function holderOf(shard: number, replicas: readonly Replica[]): Promise<Replica> {
+    return eventually(
+      async () => {
+        const lease = await view.kube.find(leases, { namespace: leaseNamespace, name: shardLease(shard) });
+        return replicas.find(({ operator }) =>
+          operator.logs.some(
+            ({ msg, identity }) => msg === 'leading' && identity === lease?.spec.holderIdentity,
+          ),
+        );
+      },
+      { what: `a holder of shard ${shard}` },
+    );
+  }
+
+  async function scenarioIn(shard: number): Promise<Scenario> {
+    for (;;) {
+      const scenario = await startTestScenario(view);
+      if (shardOf(scenario.namespace, 2) === shard) return scenario;
+    }
+  }
+
+  it('two work, each for its namespaces; images of the others are used with their leave only; the third one takes over', async () => {
+    await allowShardLeases();
+    const [owner, consumer] = [await scenarioIn(0), await scenarioIn(1)];
+    const mark = await audit.mark();
+    const replicas = [await startReplica(sharded), await startReplica(sharded), await startReplica(sharded)];
+    const holders = [await holderOf(0, replicas), await holderOf(1, replicas)] as const;
+    expect(holders[0]).not.toBe(holders[1]);
+
+    const image = await owner.push('1', 'first');
+    await owner.createStream('source', ['1']);
+    await owner.tagHas('source', '1', image.digest);
+    const from = { kind: 'ImageStreamTag', namespace: owner.namespace, name: 'source:1' };
+    await consumer.createTags('copy', [{ name: 'latest', from }]);
+    const entry = trigger('source:1', 'web') as { from: object };
+    const foreign = { ...entry, from: { ...entry.from, namespace: owner.namespace } };
+    await consumer.createDeployment('web', { web: ' ' }, triggers(foreign));
+    const refused = await consumer.tagFails('copy', 'latest');
+    expect(refused.message).toContain(`system:serviceaccounts:${consumer.namespace} must be allowed to get`);
+    // A workload of the namespace itself moves meanwhile.
+    await owner.createDeployment('web', { web: ' ' }, triggers(entry));
+    await owner.containerHas('web', 'web', owner.pinned(image.digest));
+    expect((await consumer.deployment('web')).spec.template.spec.containers[0]?.image).toBe(' ');
+
+    await shareImages(view.kube, { of: owner.namespace, with: consumer.namespace });
+    await consumer.requestImport('copy');
+    await consumer.tagHas('copy', 'latest', image.digest);
+    await consumer.containerHas('web', 'web', owner.pinned(image.digest));
+    expect(await writersIn(owner, mark)).toEqual(new Set([holders[0].credential]));
+    expect(await writersIn(consumer, mark)).toEqual(new Set([holders[1].credential]));
+
+    holders[1].operator.kill('SIGKILL');
+    await holders[1].operator.exited;
+    const lost = await audit.mark();
+    const spare = await holderOf(
+      1,
+      replicas.filter((replica) => !holders.includes(replica)),
+    );
+    const second = await owner.push('1', 'second');
+    await owner.requestImport('source');
+    await consumer.containerHas('web', 'web', owner.pinned(second.digest));
+    expect(await writersIn(consumer, lost)).toEqual(new Set([spare.credential]));
+    expect(await writersIn(owner, lost)).toEqual(new Set([holders[0].credential]));
+  });
+
+  async function writersIn({ namespace }: Scenario, mark: number): Promise<ReadonlySet<string>> {
+    const writes = (await audit.since(mark)).filter((write) => write.namespace === namespace);
+    return new Set(writes.map(({ credential }) => credential));
+  }
 });
