@@ -1,9 +1,18 @@
 /** The operator's settings: one table of flags, environment variables and defaults, and its help text. */
-import { parseArgs } from 'node:util';
 import type { ImportMode } from './domain/import-plan.ts';
 import type { Platform } from './domain/manifest.ts';
 import { type NamedKind, parseNamedKinds } from './domain/named-kind.ts';
 import { type LogLevel, logLevels } from './observability/logger.ts';
+import {
+  boolean,
+  duration,
+  integer,
+  objectName,
+  oneOf,
+  parseFlags,
+  platform,
+  registryHostName,
+} from './setting-text.ts';
 
 /** All settings, checked. */
 export interface Config {
@@ -43,6 +52,20 @@ export interface Config {
   readonly workloadKinds: readonly NamedKind[];
   readonly importConcurrency: number;
   readonly triggerConcurrency: number;
+  readonly leaderElect: boolean;
+  /** Undefined: that of the kubeconfig's context, in a pod that of the pod. */
+  readonly leaseNamespace: string | undefined;
+  readonly leaseName: string;
+  /** Milliseconds. */
+  readonly leaseDuration: number;
+  /** Milliseconds, shorter than the duration. */
+  readonly leaseRenewDeadline: number;
+  /** Milliseconds, at most half of the deadline. */
+  readonly leaseRetryPeriod: number;
+  /** Parts of the namespaces, with a Lease each. */
+  readonly shards: number;
+  /** Most Leases that one process holds. */
+  readonly shardLeases: number;
 }
 
 /** A setting: how it is given, what it means, how its text becomes a value. `parse` throws a sentence. */
@@ -229,6 +252,62 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     help: 'workloads that are patched at the same time',
     parse: (text) => integer(text, 1, 1_000),
   },
+  leaderElect: {
+    flag: 'leader-elect',
+    env: 'IMAGESTREAM_LEADER_ELECT',
+    fallback: 'true',
+    help: 'true lets several replicas run, of which the one that holds a Lease does the work; false is for a single one',
+    parse: (text) => boolean(text),
+  },
+  leaseNamespace: {
+    flag: 'lease-namespace',
+    env: 'IMAGESTREAM_LEASE_NAMESPACE',
+    fallback: undefined,
+    help: 'namespace of the Lease; without it that of the kubeconfig’s context, in a pod the one of the pod',
+    parse: (text) => objectName(text),
+  },
+  leaseName: {
+    flag: 'lease-name',
+    env: 'IMAGESTREAM_LEASE_NAME',
+    fallback: 'imagestream-operator',
+    help: 'name of the Lease',
+    parse: (text) => objectName(text),
+  },
+  leaseDuration: {
+    flag: 'lease-duration',
+    env: 'IMAGESTREAM_LEASE_DURATION',
+    fallback: '15s',
+    help: 'time after which another replica takes over from one that was lost',
+    parse: (text) => duration(text),
+  },
+  leaseRenewDeadline: {
+    flag: 'lease-renew-deadline',
+    env: 'IMAGESTREAM_LEASE_RENEW_DEADLINE',
+    fallback: '10s',
+    help: 'time without a renewed Lease after which the leader writes nothing more and ends; shorter than the duration',
+    parse: (text) => duration(text),
+  },
+  leaseRetryPeriod: {
+    flag: 'lease-retry-period',
+    env: 'IMAGESTREAM_LEASE_RETRY_PERIOD',
+    fallback: '2s',
+    help: 'time between two attempts to have or to renew the Lease; at most half of the deadline',
+    parse: (text) => duration(text),
+  },
+  shards: {
+    flag: 'shards',
+    env: 'IMAGESTREAM_SHARDS',
+    fallback: '1',
+    help: 'parts into which the namespaces are divided, with a Lease each, so that several replicas work at the same time',
+    parse: (text) => integer(text, 1, 64),
+  },
+  shardLeases: {
+    flag: 'shard-leases',
+    env: 'IMAGESTREAM_SHARD_LEASES',
+    fallback: '1',
+    help: 'most of these Leases that one replica holds',
+    parse: (text) => integer(text, 1, 64),
+  },
 };
 
 /** What the command line asks for. */
@@ -267,9 +346,19 @@ export function parseInvocation(
       faults.push(`${name}: there is no such setting`);
     }
   }
-  return faults.length > 0
-    ? { kind: 'invalid', faults }
-    : { kind: 'run', config: values as unknown as Config };
+  const config = values as unknown as Config;
+  if (faults.length === 0) faults.push(...leaseFaults(config));
+  return faults.length > 0 ? { kind: 'invalid', faults } : { kind: 'run', config };
+}
+
+/** A leader has to give up before the others take over, and to try more than once before it does. */
+function leaseFaults({ leaseDuration, leaseRenewDeadline, leaseRetryPeriod }: Config): readonly string[] {
+  const faults: string[] = [];
+  if (leaseRenewDeadline >= leaseDuration)
+    faults.push('--lease-renew-deadline: must be shorter than --lease-duration');
+  if (leaseRetryPeriod * 2 > leaseRenewDeadline)
+    faults.push('--lease-retry-period: must be at most half of --lease-renew-deadline');
+  return faults;
 }
 
 /** What `--help` prints. */
@@ -291,69 +380,4 @@ ${lines.join('\n')}
   --help
       this text
 `;
-}
-
-function parseFlags(
-  args: readonly string[],
-  known: readonly string[],
-  faults: string[],
-): Readonly<Record<string, string | boolean | undefined>> {
-  const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
-  const { values, tokens } = parseArgs({
-    args: [...args],
-    options: { ...options, help: { type: 'boolean', short: 'h' } },
-    strict: false,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === 'positional') faults.push(`${token.value}: there are no arguments, only flags`);
-    if (token.kind !== 'option') continue;
-    if (token.name !== 'help' && !known.includes(token.name))
-      faults.push(`${token.rawName}: there is no such flag; see --help`);
-    else if (token.name !== 'help' && token.value === undefined)
-      faults.push(`${token.rawName}: a value is missing`);
-  }
-  return values;
-}
-
-function integer(text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
-    throw new Error(`must be a whole number from ${min} to ${max}`);
-  }
-  return value;
-}
-
-function boolean(text: string): boolean {
-  return oneOf(text, ['true', 'false'] as const) === 'true';
-}
-
-function platform(text: string): Platform {
-  const [, os, architecture] = /^([a-z0-9]{1,32})\/([a-z0-9]{1,32})$/.exec(text) ?? [];
-  if (os === undefined || architecture === undefined)
-    throw new Error('must be os/architecture, such as linux/arm64');
-  return { os, architecture };
-}
-
-/** A host that pull specs can name: with a dot or a port, or a reader would take it for a part of the path. */
-function registryHostName(text: string): string {
-  const host = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?)+(?::\d{1,5})?$/i;
-  if (!host.test(text) || !(text === 'localhost' || /[.:]/.test(text)))
-    throw new Error('must be a host name with a dot or a port, such as registry.example.com:5000');
-  return text;
-}
-
-/** Milliseconds of a duration such as 500ms, 30s, 15m or 1h. */
-function duration(text: string): number {
-  const [, count, unit] = /^(\d{1,6})(ms|s|m|h)$/.exec(text) ?? [];
-  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? ''];
-  if (unitMs === undefined || Number(count) === 0)
-    throw new Error('must be a duration such as 500ms, 30s, 15m or 1h');
-  return Number(count) * unitMs;
-}
-
-function oneOf<T extends string>(text: string, allowed: readonly T[]): T {
-  const found = allowed.find((candidate) => candidate === text);
-  if (found === undefined) throw new Error(`must be one of ${allowed.join(', ')}`);
-  return found;
 }

@@ -67,8 +67,17 @@ const rules: Readonly<Record<string, AreaRules>> = {
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
   observability: { areas: [], packages: ['pino', 'prom-client'] },
   'config.ts': {
-    areas: ['type domain', 'domain/named-kind.ts', 'observability/logger.ts'],
-    packages: ['node:util'],
+    areas: ['type domain', 'domain/named-kind.ts', 'observability/logger.ts', 'setting-text.ts'],
+    packages: [],
+  },
+  'setting-text.ts': { areas: ['type domain/manifest.ts'], packages: ['node:util'] },
+  'stores.ts': {
+    areas: ['api', 'controllers', 'kube', 'type config.ts', 'type observability/metrics.ts', 'type runtime'],
+    packages: ['type pino'],
+  },
+  'leadership.ts': {
+    areas: ['api', 'domain/shard.ts', 'kube', 'runtime', 'type config.ts', 'type observability/metrics.ts'],
+    packages: ['type pino'],
   },
   'registry-stack.ts': {
     areas: [
@@ -85,6 +94,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
   'notification-receiver.ts': {
     areas: [
       'runtime/watched-file.ts',
+      'server/notification-relay.ts',
       'server/notification-server.ts',
       'type config.ts',
       'type domain/push-notification.ts',
@@ -95,12 +105,13 @@ const rules: Readonly<Record<string, AreaRules>> = {
   },
   'operator.ts': {
     areas: [
-      'api',
       'controllers',
       'kube',
+      'leadership.ts',
       'notification-receiver.ts',
       'registry-stack.ts',
       'server/http-server.ts',
+      'stores.ts',
       'type config.ts',
       'type domain/push-notification.ts',
       'type observability/metrics.ts',
@@ -111,7 +122,7 @@ const rules: Readonly<Record<string, AreaRules>> = {
   },
   'main.ts': {
     areas: ['config.ts', 'observability', 'operator.ts', 'registry/proxy.ts', 'runtime'],
-    packages: ['../package.json'],
+    packages: ['../package.json', 'node:crypto', 'node:os'],
   },
 };
 
