@@ -173,7 +173,9 @@ describe('the comparison', () => {
     { name: 'another scope', change: () => ({ scope: 'Cluster' }), fault: 'scope changed' },
     {
       name: 'a status that everybody may write',
-      change: ({ versions }) => ({ versions: versions.map(({ subresources: _, ...each }) => each) }),
+      change: ({ versions }) => ({
+        versions: versions.map((each) => ({ ...each, subresources: undefined })),
+      }),
       fault: 'v1: subresources changed',
     },
   ])('finds $name of a definition', ({ change, fault }) => {
