@@ -7,6 +7,8 @@ import type { LogLevel } from './observability/logger.ts';
 /** What both programs need to ask registries alike, checked. */
 export interface SharedConfig {
   readonly historyLimit: number;
+  /** Path of the file that gave settings which neither a flag nor a variable gives; undefined when there is none. */
+  readonly configFile: string | undefined;
   /** Path of a kubeconfig; undefined means KUBECONFIG, ~/.kube/config, or the pod's service account. */
   readonly kubeconfig: string | undefined;
   readonly logLevel: LogLevel;

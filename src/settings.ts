@@ -1,4 +1,4 @@
-/** The settings of the operator and of the API face: one table of flags, environment variables and defaults. */
+/** The settings of the operator and of the API face: one table of flags, environment variables, keys of a file, and defaults. */
 import type { AllSettings, Config, Program, SharedConfig } from './config.ts';
 import { parseNamedKinds } from './domain/named-kind.ts';
 import { logLevels } from './observability/logger.ts';
@@ -21,6 +21,8 @@ export interface Setting<T, P extends readonly Program[] = readonly Program[]> {
   /** As a person would write it; undefined when the setting may be absent. */
   readonly fallback: string | undefined;
   readonly help: string;
+  /** True where values are separated by commas; a file may have a list. */
+  readonly isList?: true;
   readonly parse: (text: string) => T;
 }
 
@@ -39,6 +41,14 @@ const both = ['operator', 'face'] as const;
 export const settings: {
   readonly [K in keyof AllSettings]-?: Setting<Exclude<AllSettings[K], undefined>, ProgramsOf<K>>;
 } = {
+  configFile: {
+    programs: both,
+    flag: 'config',
+    env: 'IMAGESTREAM_CONFIG',
+    fallback: undefined,
+    help: 'YAML file with settings, by the names of their flags; flags and variables win',
+    parse: (text) => text,
+  },
   kubeconfig: {
     programs: both,
     flag: 'kubeconfig',
@@ -125,6 +135,7 @@ export const settings: {
     env: 'IMAGESTREAM_TRUSTED_REALMS',
     fallback: '',
     help: 'token servers (host names, separated by commas) that may get credentials though they are of another domain than the registry',
+    isList: true,
     parse: (text) =>
       text
         .split(',')
@@ -137,6 +148,7 @@ export const settings: {
     env: 'IMAGESTREAM_WORKLOAD_KINDS',
     fallback: '',
     help: 'other kinds that triggers serve, as resource.version.group=path of the pod spec or image, separated by commas: rollouts.v1alpha1.argoproj.io=spec.template.spec',
+    isList: true,
     parse: parseNamedKinds,
   },
   allowPrivateRegistries: {

@@ -20,7 +20,11 @@ afterAll(() => cluster.close());
 describe.each([
   { base: 'config/default', components: [], deployments: 1 },
   { base: 'config/with-api', components: [], deployments: 2 },
-  { base: 'config/with-api', components: ['priority-class', 'notifications'], deployments: 2 },
+  {
+    base: 'config/with-api',
+    components: ['priority-class', 'notifications', 'settings-file'],
+    deployments: 2,
+  },
 ])('$base with $components', ({ base, components, deployments }) => {
   it('is accepted by kubectl apply, without a warning', async () => {
     const folder = await administratorsFolder({ base, components });
@@ -75,6 +79,36 @@ describe('a component', () => {
     expect(before?.ports?.length).toBeGreaterThan(0);
   });
 
+  it('mounts a file of settings, and what an administrator says in it, beside what is there', async () => {
+    const rendered = await render({
+      base: 'config/with-api',
+      components: ['notifications', 'settings-file'],
+      settings: 'history-limit: 7\n',
+    });
+    const [map] = rendered.filter(({ kind }) => kind === 'ConfigMap') as (KubeObject & { data: object })[];
+    expect(map).toMatchObject({ data: { 'settings.yaml': 'history-limit: 7\n' } });
+    const deployments = rendered.filter(
+      (object): object is InstalledDeployment => object.kind === 'Deployment',
+    );
+    expect(deployments).toHaveLength(2);
+    for (const { metadata, spec } of deployments) {
+      const volumes = [{ name: 'settings', configMap: { name: map?.metadata.name } }];
+      const mounts = [{ name: 'settings', mountPath: '/etc/imagestream-operator', readOnly: true }];
+      const other = metadata.name === 'imagestream-operator' ? [{ name: 'push-notifications' }] : [];
+      expect(spec.template.spec).toMatchObject({
+        volumes: expect.arrayContaining([...volumes, ...other.map((each) => expect.objectContaining(each))]),
+        containers: [
+          {
+            env: expect.arrayContaining([
+              { name: 'IMAGESTREAM_CONFIG', value: '/etc/imagestream-operator/settings.yaml' },
+            ]),
+            volumeMounts: expect.arrayContaining(mounts),
+          },
+        ],
+      });
+    }
+  });
+
   it('lets Prometheus find the port that has the metrics', async () => {
     const rendered = await render({ base: 'config/default', components: ['pod-monitor'] });
     const monitor = rendered.find(({ kind }) => kind === 'PodMonitor') as KubeObject & {
@@ -98,6 +132,12 @@ describe('a component', () => {
   });
 });
 
+const settingsMap = {
+  name: 'imagestream-settings',
+  namespace: 'imagestream-operator',
+  files: ['settings.yaml'],
+};
+
 /** What an administrator writes into a kustomization of his own. */
 interface Choice {
   /** A folder of the repository. */
@@ -105,6 +145,8 @@ interface Choice {
   /** Folders of config/components. */
   readonly components: readonly string[];
   readonly images?: readonly object[];
+  /** What the file of settings says; there is none when not given. */
+  readonly settings?: string;
 }
 
 interface RenderedPod {
@@ -117,14 +159,16 @@ interface RenderedPod {
 }
 
 /** The folder with his kustomization; it goes with the test. */
-async function administratorsFolder({ base, components, images = [] }: Choice): Promise<string> {
+async function administratorsFolder({ base, components, images = [], settings }: Choice): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'install-options-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const kustomization = {
     resources: [relative(folder, join(root, base))],
     components: components.map((name) => relative(folder, join(root, 'config/components', name))),
     images,
+    ...(settings === undefined ? {} : { configMapGenerator: [settingsMap] }),
   };
+  if (settings !== undefined) await writeFile(join(folder, 'settings.yaml'), settings);
   await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
   return folder;
 }

@@ -78,7 +78,20 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['type pino'],
   },
   'setting-values.ts': { areas: ['type domain/manifest.ts'], packages: [] },
-  'invocation.ts': { areas: ['settings.ts', 'type config.ts'], packages: ['node:util'] },
+  'settings-file.ts': {
+    areas: [
+      'api/json.ts',
+      'domain/document-node.ts',
+      'runtime/yaml-document.ts',
+      'settings.ts',
+      'type config.ts',
+    ],
+    packages: ['node:fs'],
+  },
+  'invocation.ts': {
+    areas: ['settings-file.ts', 'settings.ts', 'type config.ts'],
+    packages: ['node:util'],
+  },
   'registry-stack.ts': {
     areas: [
       'controllers',
@@ -143,13 +156,14 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   'registry/address-guard.ts': ['node:net'],
   'registry/connection-pools.ts': ['type node:tls', 'undici'],
   'registry/connector.ts': ['type node:dns', 'type node:net', 'type node:tls', 'undici'],
-  'registry/policy-file.ts': ['node:fs/promises', 'js-yaml', 'type pino'],
+  'registry/policy-file.ts': ['node:fs/promises', 'type pino'],
   'registry/proxy.ts': ['node:net'],
   'registry/realm-rules.ts': ['tldts'],
   'registry/transport.ts': ['node:dns', 'undici'],
   'registry/trust-roots.ts': ['node:tls'],
   'runtime/garbage.ts': ['node:v8', 'node:vm'],
   'runtime/watched-file.ts': ['node:fs/promises'],
+  'runtime/yaml-document.ts': ['js-yaml', 'domain/import-failure.ts'],
   'server/notification-server.ts': [
     'domain/push-notification.ts',
     'node:crypto',
