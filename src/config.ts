@@ -1,27 +1,20 @@
-/** The operator's settings: one table of flags, environment variables and defaults, and its help text. */
-import { parseArgs } from 'node:util';
+/** The settings of the operator and of the API face: one table of flags, environment variables and defaults. */
 import type { ImportMode } from './domain/import-plan.ts';
 import type { Platform } from './domain/manifest.ts';
 import { type NamedKind, parseNamedKinds } from './domain/named-kind.ts';
 import { type LogLevel, logLevels } from './observability/logger.ts';
+import { boolean, duration, integer, oneOf, platform, registryHostName } from './setting-values.ts';
 
-/** All settings, checked. */
-export interface Config {
+/** What both programs need to ask registries alike, checked. */
+export interface SharedConfig {
+  readonly historyLimit: number;
   /** Path of a kubeconfig; undefined means KUBECONFIG, ~/.kube/config, or the pod's service account. */
   readonly kubeconfig: string | undefined;
-  readonly healthHost: string;
-  /** 0 lets the system choose. */
-  readonly healthPort: number;
   readonly logLevel: LogLevel;
   readonly importMode: ImportMode;
   readonly platform: Platform;
-  readonly historyLimit: number;
   /** Host and port; undefined when no registry serves the cluster's streams. */
   readonly localRegistry: string | undefined;
-  /** Milliseconds. */
-  readonly imageGracePeriod: number;
-  /** Milliseconds. */
-  readonly schedulePeriod: number;
   readonly repositoryTagLimit: number;
   /** Path of the registry policy; undefined means that there is none. */
   readonly registryPolicy: string | undefined;
@@ -30,6 +23,17 @@ export interface Config {
   readonly trustedRealms: readonly string[];
   readonly allowPrivateRegistries: boolean;
   readonly allowLinkLocal: boolean;
+}
+
+/** All settings of the operator, checked. */
+export interface Config extends SharedConfig {
+  readonly healthHost: string;
+  /** 0 lets the system choose. */
+  readonly healthPort: number;
+  /** Milliseconds. */
+  readonly imageGracePeriod: number;
+  /** Milliseconds. */
+  readonly schedulePeriod: number;
   /** Undefined: nobody can notify. 0 lets the system choose. */
   readonly notificationPort: number | undefined;
   readonly notificationHost: string;
@@ -45,8 +49,34 @@ export interface Config {
   readonly triggerConcurrency: number;
 }
 
+/** All settings of the API face, checked. */
+export interface FaceConfig extends SharedConfig {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Where the face runs. */
+  readonly namespace: string;
+  /** By which the API server reaches it. */
+  readonly service: string;
+  /** Path of a PEM file; undefined when the face makes its certificate itself. */
+  readonly certificateFile: string | undefined;
+  /** Path of the PEM file with its key; there is one when there is a certificate. */
+  readonly keyFile: string | undefined;
+}
+
+/** The configuration of each program. */
+export interface Configs {
+  readonly operator: Config;
+  readonly face: FaceConfig;
+}
+
+/** A program that has settings. */
+export type Program = keyof Configs;
+
 /** A setting: how it is given, what it means, how its text becomes a value. `parse` throws a sentence. */
-export interface Setting<T> {
+export interface Setting<T, P extends readonly Program[] = readonly Program[]> {
+  /** Whose setting it is. */
+  readonly programs: P;
   readonly flag: string;
   readonly env: string;
   /** As a person would write it; undefined when the setting may be absent. */
@@ -55,9 +85,25 @@ export interface Setting<T> {
   readonly parse: (text: string) => T;
 }
 
-/** The table; the README shows the same one, and a test compares them. */
-export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[K], undefined>> } = {
+type AllSettings = Config & FaceConfig;
+
+/** That the table says it as the configurations do is checked with the types. */
+type ProgramsOf<K> = K extends keyof SharedConfig
+  ? typeof both
+  : K extends keyof Config
+    ? typeof operator
+    : typeof face;
+
+const operator = ['operator'] as const;
+const face = ['face'] as const;
+const both = ['operator', 'face'] as const;
+
+/** The table; the documents show the same one, and a test compares them. */
+export const settings: {
+  readonly [K in keyof AllSettings]-?: Setting<Exclude<AllSettings[K], undefined>, ProgramsOf<K>>;
+} = {
   kubeconfig: {
+    programs: both,
     flag: 'kubeconfig',
     env: 'IMAGESTREAM_KUBECONFIG',
     fallback: undefined,
@@ -65,6 +111,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => text,
   },
   healthHost: {
+    programs: operator,
     flag: 'health-host',
     env: 'IMAGESTREAM_HEALTH_HOST',
     fallback: '0.0.0.0',
@@ -72,6 +119,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => text,
   },
   healthPort: {
+    programs: operator,
     flag: 'health-port',
     env: 'IMAGESTREAM_HEALTH_PORT',
     fallback: '8080',
@@ -79,6 +127,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => integer(text, 0, 65_535),
   },
   logLevel: {
+    programs: both,
     flag: 'log-level',
     env: 'IMAGESTREAM_LOG_LEVEL',
     fallback: 'info',
@@ -86,6 +135,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => oneOf(text, logLevels),
   },
   importMode: {
+    programs: both,
     flag: 'import-mode',
     env: 'IMAGESTREAM_IMPORT_MODE',
     fallback: 'Legacy',
@@ -93,6 +143,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => oneOf(text, ['Legacy', 'PreserveOriginal'] as const),
   },
   platform: {
+    programs: both,
     flag: 'platform',
     env: 'IMAGESTREAM_PLATFORM',
     fallback: 'linux/amd64',
@@ -100,6 +151,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => platform(text),
   },
   schedulePeriod: {
+    programs: operator,
     flag: 'schedule-period',
     env: 'IMAGESTREAM_SCHEDULE_PERIOD',
     fallback: '15m',
@@ -107,13 +159,15 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => duration(text),
   },
   repositoryTagLimit: {
+    programs: both,
     flag: 'repository-tag-limit',
     env: 'IMAGESTREAM_REPOSITORY_TAG_LIMIT',
     fallback: '50',
-    help: 'tags of spec.dockerImageRepository that are imported, by priority',
+    help: 'tags of a whole repository that are imported, by priority',
     parse: (text) => integer(text, 1, 1_000),
   },
   registryPolicy: {
+    programs: both,
     flag: 'registry-policy',
     env: 'IMAGESTREAM_REGISTRY_POLICY',
     fallback: undefined,
@@ -121,6 +175,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => text,
   },
   registryCa: {
+    programs: both,
     flag: 'registry-ca',
     env: 'IMAGESTREAM_REGISTRY_CA',
     fallback: undefined,
@@ -128,6 +183,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => text,
   },
   trustedRealms: {
+    programs: both,
     flag: 'trusted-realms',
     env: 'IMAGESTREAM_TRUSTED_REALMS',
     fallback: '',
@@ -139,6 +195,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
         .filter((host) => host !== ''),
   },
   workloadKinds: {
+    programs: operator,
     flag: 'workload-kinds',
     env: 'IMAGESTREAM_WORKLOAD_KINDS',
     fallback: '',
@@ -146,6 +203,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: parseNamedKinds,
   },
   allowPrivateRegistries: {
+    programs: both,
     flag: 'allow-private-registries',
     env: 'IMAGESTREAM_ALLOW_PRIVATE_REGISTRIES',
     fallback: 'true',
@@ -153,6 +211,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => boolean(text),
   },
   allowLinkLocal: {
+    programs: both,
     flag: 'allow-link-local',
     env: 'IMAGESTREAM_ALLOW_LINK_LOCAL',
     fallback: 'false',
@@ -160,6 +219,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => boolean(text),
   },
   notificationPort: {
+    programs: operator,
     flag: 'notification-port',
     env: 'IMAGESTREAM_NOTIFICATION_PORT',
     fallback: undefined,
@@ -167,6 +227,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => integer(text, 0, 65_535),
   },
   notificationHost: {
+    programs: operator,
     flag: 'notification-host',
     env: 'IMAGESTREAM_NOTIFICATION_HOST',
     fallback: '0.0.0.0',
@@ -174,6 +235,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => text,
   },
   notificationSecretFile: {
+    programs: operator,
     flag: 'notification-secret-file',
     env: 'IMAGESTREAM_NOTIFICATION_SECRET_FILE',
     fallback: undefined,
@@ -181,6 +243,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => text,
   },
   historyLimit: {
+    programs: both,
     flag: 'history-limit',
     env: 'IMAGESTREAM_HISTORY_LIMIT',
     fallback: '50',
@@ -188,6 +251,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => integer(text, 1, 1_000),
   },
   localRegistry: {
+    programs: both,
     flag: 'local-registry',
     env: 'IMAGESTREAM_LOCAL_REGISTRY',
     fallback: undefined,
@@ -195,6 +259,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => registryHostName(text),
   },
   imageGracePeriod: {
+    programs: operator,
     flag: 'image-grace-period',
     env: 'IMAGESTREAM_IMAGE_GRACE_PERIOD',
     fallback: '1h',
@@ -202,6 +267,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => duration(text),
   },
   retryMin: {
+    programs: operator,
     flag: 'retry-min',
     env: 'IMAGESTREAM_RETRY_MIN',
     fallback: '30s',
@@ -209,6 +275,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => duration(text),
   },
   retryMax: {
+    programs: operator,
     flag: 'retry-max',
     env: 'IMAGESTREAM_RETRY_MAX',
     fallback: '15m',
@@ -216,6 +283,7 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => duration(text),
   },
   importConcurrency: {
+    programs: operator,
     flag: 'import-concurrency',
     env: 'IMAGESTREAM_IMPORT_CONCURRENCY',
     fallback: '500',
@@ -223,137 +291,65 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     parse: (text) => integer(text, 1, 5_000),
   },
   triggerConcurrency: {
+    programs: operator,
     flag: 'trigger-concurrency',
     env: 'IMAGESTREAM_TRIGGER_CONCURRENCY',
     fallback: '16',
     help: 'workloads that are patched at the same time',
     parse: (text) => integer(text, 1, 1_000),
   },
+  certificateFile: {
+    programs: face,
+    flag: 'tls-cert-file',
+    env: 'IMAGESTREAM_API_TLS_CERT_FILE',
+    fallback: undefined,
+    help: 'certificate that the APIService trusts, in PEM, read again when it changes; without it the face makes an authority and a certificate, keeps and renews them, and tells the APIService',
+    parse: (text) => text,
+  },
+  keyFile: {
+    programs: face,
+    flag: 'tls-private-key-file',
+    env: 'IMAGESTREAM_API_TLS_PRIVATE_KEY_FILE',
+    fallback: undefined,
+    help: 'key of that certificate, in PEM',
+    parse: (text) => text,
+  },
+  namespace: {
+    programs: face,
+    flag: 'namespace',
+    env: 'POD_NAMESPACE',
+    fallback: 'imagestream-operator',
+    help: 'where the face runs',
+    parse: (text) => text,
+  },
+  service: {
+    programs: face,
+    flag: 'service',
+    env: 'IMAGESTREAM_API_SERVICE',
+    fallback: 'imagestream-operator-api',
+    help: 'Service by which the API server reaches the face',
+    parse: (text) => text,
+  },
+  host: {
+    programs: face,
+    flag: 'host',
+    env: 'IMAGESTREAM_API_HOST',
+    fallback: '0.0.0.0',
+    help: 'address to listen on',
+    parse: (text) => text,
+  },
+  port: {
+    programs: face,
+    flag: 'port',
+    env: 'IMAGESTREAM_API_PORT',
+    fallback: '8443',
+    help: 'port to listen on; 0 picks a free one',
+    parse: (text) => integer(text, 0, 65_535),
+  },
 };
 
-/** What the command line asks for. */
-export type Invocation =
-  | { readonly kind: 'run'; readonly config: Config }
-  | { readonly kind: 'help'; readonly text: string }
-  /** All faults at once, a sentence each. */
-  | { readonly kind: 'invalid'; readonly faults: readonly string[] };
-
-/** Reads the settings: a flag wins over its environment variable, that over the default. */
-export function parseInvocation(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Invocation {
-  const table = Object.entries(settings) as [keyof Config, Setting<unknown>][];
-  const faults: string[] = [];
-  const flags = parseFlags(
-    args,
-    table.map(([, { flag }]) => flag),
-    faults,
-  );
-  if (flags['help'] === true) return { kind: 'help', text: helpText() };
-  const values: Partial<Record<keyof Config, unknown>> = {};
-  for (const [key, setting] of table) {
-    const given = flags[setting.flag];
-    const text = typeof given === 'string' ? given : (env[setting.env] ?? setting.fallback);
-    try {
-      values[key] = text === undefined ? undefined : setting.parse(text);
-    } catch (error) {
-      const name = typeof given === 'string' ? `--${setting.flag}` : setting.env;
-      faults.push(`${name}: ${(error as Error).message}, not ${JSON.stringify(text)}`);
-    }
-  }
-  for (const name of Object.keys(env)) {
-    if (name.startsWith('IMAGESTREAM_') && !table.some(([, { env: known }]) => known === name)) {
-      faults.push(`${name}: there is no such setting`);
-    }
-  }
-  return faults.length > 0
-    ? { kind: 'invalid', faults }
-    : { kind: 'run', config: values as unknown as Config };
-}
-
-/** What `--help` prints. */
-export function helpText(): string {
-  const lines = Object.values(settings).map(({ flag, env, fallback, help }) => {
-    const given = fallback === undefined || fallback === '' ? '' : ` (default ${fallback})`;
-    return `  --${flag} VALUE\n      ${help}${given}\n      environment: ${env}`;
-  });
-  return `imagestream-operator: OpenShift's image streams on any Kubernetes
-
-usage: npm start -- [flags]        in a checkout
-       imagestream-operator [flags] in the container image
-
-Watches ImageStreams, imports their tags and keeps workloads with the annotation
-image.openshift.io/triggers on the images that the tags stand for. The custom
-resource definitions must be there: kubectl apply --server-side -f crds/
-
-${lines.join('\n')}
-  --help
-      this text
-`;
-}
-
-function parseFlags(
-  args: readonly string[],
-  known: readonly string[],
-  faults: string[],
-): Readonly<Record<string, string | boolean | undefined>> {
-  const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
-  const { values, tokens } = parseArgs({
-    args: [...args],
-    options: { ...options, help: { type: 'boolean', short: 'h' } },
-    strict: false,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === 'positional') faults.push(`${token.value}: there are no arguments, only flags`);
-    if (token.kind !== 'option') continue;
-    if (token.name !== 'help' && !known.includes(token.name))
-      faults.push(`${token.rawName}: there is no such flag; see --help`);
-    else if (token.name !== 'help' && token.value === undefined)
-      faults.push(`${token.rawName}: a value is missing`);
-  }
-  return values;
-}
-
-function integer(text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
-    throw new Error(`must be a whole number from ${min} to ${max}`);
-  }
-  return value;
-}
-
-function boolean(text: string): boolean {
-  return oneOf(text, ['true', 'false'] as const) === 'true';
-}
-
-function platform(text: string): Platform {
-  const [, os, architecture] = /^([a-z0-9]{1,32})\/([a-z0-9]{1,32})$/.exec(text) ?? [];
-  if (os === undefined || architecture === undefined)
-    throw new Error('must be os/architecture, such as linux/arm64');
-  return { os, architecture };
-}
-
-/** A host that pull specs can name: with a dot or a port, or a reader would take it for a part of the path. */
-function registryHostName(text: string): string {
-  const host = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?)+(?::\d{1,5})?$/i;
-  if (!host.test(text) || !(text === 'localhost' || /[.:]/.test(text)))
-    throw new Error('must be a host name with a dot or a port, such as registry.example.com:5000');
-  return text;
-}
-
-/** Milliseconds of a duration such as 500ms, 30s, 15m or 1h. */
-function duration(text: string): number {
-  const [, count, unit] = /^(\d{1,6})(ms|s|m|h)$/.exec(text) ?? [];
-  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? ''];
-  if (unitMs === undefined || Number(count) === 0)
-    throw new Error('must be a duration such as 500ms, 30s, 15m or 1h');
-  return Number(count) * unitMs;
-}
-
-function oneOf<T extends string>(text: string, allowed: readonly T[]): T {
-  const found = allowed.find((candidate) => candidate === text);
-  if (found === undefined) throw new Error(`must be one of ${allowed.join(', ')}`);
-  return found;
+/** The settings of a program, in the order of the table. */
+export function settingsOf(program: Program): readonly (readonly [string, Setting<unknown>])[] {
+  const table: readonly (readonly [string, Setting<unknown>])[] = Object.entries(settings);
+  return table.filter(([, { programs }]) => programs.includes(program));
 }

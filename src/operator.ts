@@ -13,6 +13,7 @@ import {
   imageStreamReconcile,
 } from './controllers/image-stream-controller.ts';
 import { ImageSweeper } from './controllers/image-sweeper.ts';
+import { Importer } from './controllers/importer.ts';
 import { JobReplacer } from './controllers/job-replacer.ts';
 import { indexByRepository, PushTrust, takeHints } from './controllers/push-hints.ts';
 import { Sharing } from './controllers/sharing.ts';
@@ -47,7 +48,7 @@ import { KubeTransport } from './kube/transport.ts';
 import { startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ProxySettings } from './registry/proxy.ts';
-import { createRegistryStack, type RegistryStack } from './registry-stack.ts';
+import { createRegistryStack, type RegistryStack, type RegistryStackParts } from './registry-stack.ts';
 import type { Clock } from './runtime/clock.ts';
 import { HealthServer } from './server/http-server.ts';
 
@@ -88,14 +89,16 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   });
   await checkCluster(client, transport.server, stopping.signal);
   const keeper = new ImageKeeper({ client, clock, log });
-  const registry = await createRegistryStack({ ...parts, client, keeper });
+  const registry = await createRegistry(parts, client);
+  const { repositoryTagLimit } = config;
+  const importer = new Importer({ ...registry, keeper, repositoryTagLimit, clock });
   const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
   const stores = createStores(config);
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
   const jobs = new JobReplacer({ client, clock, log });
-  const shared = { client, keeper, registry, recorder, stores, views, checks, trust, jobs };
+  const shared = { client, keeper, importer, recorder, stores, views, checks, trust, jobs };
   const controllers = createControllers(parts, shared);
   const reflectors = createReflectors(parts, client, stores);
   const health = new HealthServer({
@@ -134,6 +137,12 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   return { healthPort, stop };
 }
 
+function createRegistry(parts: OperatorParts, client: KubeClient): Promise<RegistryStack> {
+  const { registryRequests } = parts.metrics;
+  const onRequest: RegistryStackParts['onRequest'] = (document) => registryRequests.inc({ document });
+  return createRegistryStack({ ...parts, client, reader: 'the operator', onRequest });
+}
+
 /** By then everything that was listed at the start has been looked at. */
 const settleMs = 30_000;
 
@@ -165,7 +174,7 @@ function createStores({ workloadKinds: named }: Config): Stores {
 interface Shared {
   readonly client: KubeClient;
   readonly keeper: ImageKeeper;
-  readonly registry: RegistryStack;
+  readonly importer: Importer;
   readonly recorder: EventRecorder;
   readonly stores: Stores;
   readonly views: StreamViews;
@@ -182,10 +191,9 @@ interface Controllers {
 
 function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { config, log, metrics, clock } = parts;
-  const { client, recorder, stores, views } = shared;
+  const { client, importer, recorder, stores, views } = shared;
   const { streams, tagObjects } = stores;
   const sharing = new Sharing({ client, clock, log });
-  const { importer } = shared.registry;
   const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
   const restorer = new ImageRestorer({ importer, onRestored, clock, log });
   const tagObjectWriter = createTagObjectWriter(parts, shared, { views, restorer });
@@ -253,7 +261,7 @@ function createTagObjectWriter(
 
 function streamOptions(
   { config, log, metrics, clock }: OperatorParts,
-  { client, registry: { importer }, recorder, stores: { streams }, checks, trust }: Shared,
+  { client, importer, recorder, stores: { streams }, checks, trust }: Shared,
   parts: { views: StreamViews; sources: StreamSources; tagObjectWriter: TagObjectWriter },
 ): ImageStreamControllerOptions {
   const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, localRegistry } = config;

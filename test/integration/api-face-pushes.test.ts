@@ -1,81 +1,24 @@
-// The API face: pushes by ImageStreamMappings, the layers and the pull secrets of streams, and images by the beginning of a digest.
-import { fileURLToPath } from 'node:url';
+// The API face: pushes by ImageStreamMappings.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { withRight } from '../support/borrowed-rights.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaceFixture, served } from '../support/face-fixture.ts';
-import {
-  type BuiltImage,
-  buildAttestation,
-  buildImage,
-  buildIndex,
-  descriptorOf,
-  pushBuilt,
-  pushIndex,
-  pushManifest,
-} from '../support/images.ts';
+import { type BuiltImage, buildImage, buildIndex, descriptorOf } from '../support/images.ts';
 import type { KubeClient } from '../support/kube-client.ts';
-import { type KubeObject, resource, roleBindings, secrets } from '../support/resources.ts';
+import { resource } from '../support/resources.ts';
 import { Scenario, trigger, triggers } from '../support/scenario.ts';
 
 let face: FaceFixture;
 let alice: KubeClient;
 
-const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
-  'rbac.authorization.k8s.io/v1',
-  'Role',
-  'roles',
-);
-
 beforeAll(async () => {
   face = await FaceFixture.start();
   alice = face.view.clientOf('alice');
-  const rights = fileURLToPath(new URL('../../config/operator/user-rights.yaml', import.meta.url));
-  expect((await face.view.kubectl(['apply', '-f', rights])).stderr).toBe('');
 }, 120_000);
 afterAll(() => face?.stop());
 
-/** Gives alice rights in a namespace for as long as `work` takes. */
-async function asAlice<T>(
-  { rules, namespace = face.scenario.namespace }: { rules: readonly object[]; namespace?: string },
-  work: () => Promise<T>,
-): Promise<T> {
-  const { kube } = face.view;
-  const name = 'of-alice';
-  await kube.create(roles, { metadata: { namespace, name }, rules });
-  await bind(name, 'Role', namespace);
-  const [first = {}] = rules as readonly { verbs: string[]; resources: string[] }[];
-  await isAllowed(first, namespace);
-  try {
-    return await work();
-  } finally {
-    await kube.delete(roleBindings, { namespace, name });
-    await kube.delete(roles, { namespace, name });
-  }
-}
-
-async function bind(role: string, kind: 'Role' | 'ClusterRole', namespace: string): Promise<void> {
-  await face.view.kube.create(roleBindings, {
-    metadata: { namespace, name: role },
-    subjects: [{ kind: 'User', name: 'alice', apiGroup: 'rbac.authorization.k8s.io' }],
-    roleRef: { kind, name: role, apiGroup: 'rbac.authorization.k8s.io' },
-  });
-}
-
-async function isAllowed(
-  {
-    verbs: [verb = ''] = [],
-    resources: [resourceName = ''] = [],
-  }: { verbs?: string[]; resources?: string[] },
-  namespace: string,
-): Promise<void> {
-  const [name = '', subresource] = resourceName.split('/');
-  const flags = subresource === undefined ? [] : [`--subresource=${subresource}`];
-  const question = ['auth', 'can-i', verb, `${name}.image.openshift.io`, ...flags, '-n', namespace];
-  await eventually(async () => (await face.view.kubectl(question, { user: 'alice' })).exitCode === 0, {
-    what: `alice to be allowed to ${verb} ${resourceName}`,
-  });
-}
+const mayPush = { resources: ['imagestreammappings'], verbs: ['create'] };
 
 /** The operator keeps one for each tag of a history. */
 async function tagObjectIsThere(name: string): Promise<void> {
@@ -212,10 +155,7 @@ describe('a push', () => {
       name: 'index',
     });
     await face.scenario.createTags('index', []);
-    const rules = [
-      { apiGroups: ['image.openshift.io'], resources: ['imagestreammappings'], verbs: ['create'] },
-    ];
-    await asAlice({ rules }, async () => {
+    await withRight(face, 'alice', mayPush, async () => {
       const path = face.path('imagestreammappings');
       const refused = await alice.request('POST', path, mapping('index', 'latest', pushed));
       expect(refused.status).toBe(422);
@@ -296,10 +236,7 @@ describe('a push', () => {
     const path = face.path('imagestreammappings');
     const bare = { metadata: { name: secret.digest }, dockerImageReference: other.pinned(secret.digest) };
     expect((await alice.request('POST', path, mapping('web', 'stolen', bare))).status).toBe(403);
-    const rules = [
-      { apiGroups: ['image.openshift.io'], resources: ['imagestreammappings'], verbs: ['create'] },
-    ];
-    await asAlice({ rules }, async () => {
+    await withRight(face, 'alice', mayPush, async () => {
       const refused = await alice.request('POST', path, mapping('web', 'stolen', bare));
       expect(refused.status).toBe(422);
       // The same words as for one that nobody has.
@@ -319,186 +256,5 @@ describe('a push', () => {
     expect(body).toMatchObject({ dockerImageReference: other.pinned(secret.digest) });
     // Who may read all Images may also tag them.
     expect((await push('web', 'admin', bare)).status).toBe(201);
-  });
-});
-
-describe('the layers of a stream', () => {
-  it('are the blobs of all of its images, for those who may pull', async () => {
-    const path = face.path('imagestreams/web/layers');
-    const { body } = await face.get(path);
-    const { pushed } = face;
-    expect(body).toMatchObject({
-      kind: 'ImageStreamLayers',
-      apiVersion: 'image.openshift.io/v1',
-      metadata: { name: 'web', namespace: face.scenario.namespace },
-      blobs: {
-        [pushed.layer.digest]: { size: pushed.layer.bytes.length },
-        [pushed.config.digest]: { size: null, mediaType: 'application/vnd.oci.image.config.v1+json' },
-        [pushed.digest]: { size: null, mediaType: pushed.mediaType },
-      },
-      images: {
-        [pushed.digest]: {
-          imageMissing: false,
-          layers: [pushed.layer.digest],
-          config: pushed.config.digest,
-        },
-      },
-    });
-    expect((await alice.request('GET', path)).status).toBe(403);
-    await asAlice(
-      { rules: [{ apiGroups: ['image.openshift.io'], resources: ['imagestreams/layers'], verbs: ['get'] }] },
-      async () => {
-        expect((await alice.request('GET', path)).status).toBe(200);
-        expect((await alice.request('GET', face.path('imagestreams/web'))).status).toBe(403);
-        expect((await alice.request('GET', face.path('imagestreams/web/secrets'))).status).toBe(403);
-      },
-    );
-    expect((await face.get(face.path('imagestreams/none/layers'))).status).toBe(404);
-  });
-
-  it('are those of the images of an index too, and say which images are missing', async () => {
-    const { scenario, view } = face;
-    const { digest, images: members } = await pushIndex(
-      { host: view.registryHost, repository: scenario.repository, tag: 'multi' },
-      {
-        content: 'multi',
-        platforms: [
-          { os: 'linux', architecture: 'amd64' },
-          { os: 'linux', architecture: 'arm64' },
-        ],
-      },
-    );
-    const importPolicy = { insecure: true, importMode: 'PreserveOriginal' };
-    await scenario.createTags('multi', [scenario.dockerTag('latest', 'multi', { importPolicy })]);
-    await scenario.tagHas('multi', 'latest', digest);
-    const [first, second] = members;
-    const { body } = await face.get(face.path('imagestreams/multi/layers'));
-    expect(body).toMatchObject({
-      images: {
-        [digest]: { layers: null, config: null, manifests: members.map((member) => member.digest) },
-        [first?.digest ?? '']: { layers: [first?.layer.digest], imageMissing: false },
-      },
-    });
-    await face.send('DELETE', `${served}/images/${second?.digest}`);
-    expect((await face.get(face.path('imagestreams/multi/layers'))).body).toMatchObject({
-      images: { [second?.digest ?? '']: { imageMissing: true, layers: null, config: null } },
-    });
-  });
-});
-
-describe('an ImageStreamImage', () => {
-  it('is found by the beginning of its digest, with the annotations of its stream', async () => {
-    await face.kubectl('annotate', 'is/web', 'note=of the stream');
-    const { digest } = face.pushed;
-    const { body: image } = await face.get(`${served}/images/${digest}`);
-    const { creationTimestamp } = image['metadata'] as { creationTimestamp: string };
-    for (const id of [digest, digest.slice(0, 14), digest.slice(7), digest.slice(7, 17)]) {
-      const name = `web@${id}`;
-      expect(await face.get(face.path(`imagestreamimages/${name}`))).toMatchObject({
-        status: 200,
-        body: {
-          kind: 'ImageStreamImage',
-          metadata: {
-            name,
-            namespace: face.scenario.namespace,
-            creationTimestamp,
-            annotations: { note: 'of the stream' },
-          },
-          image: { metadata: { name: digest } },
-        },
-      });
-    }
-  });
-
-  it.each([
-    {
-      name: 'web@sha256:0000',
-      code: 404,
-      message: 'imagestreamimage.image.openshift.io "web@sha256:0000" not found',
-    },
-    { name: 'web@x-y', code: 404, message: 'imagestreamimage.image.openshift.io "web@x-y" not found' },
-    { name: 'none@sha256:0000', code: 404, message: 'imagestreams.image.openshift.io "none" not found' },
-    { name: 'web', code: 400, message: 'ImageStreamImages must be retrieved with <name>@<id>' },
-    { name: 'web@a@b', code: 400, message: 'ImageStreamImages must be retrieved with <name>@<id>' },
-  ])('$name is a $code', async ({ name, code, message }) => {
-    expect((await face.get(face.path(`imagestreamimages/${name}`))).body).toMatchObject({ code, message });
-  });
-
-  it('is none by an index that lists it but was not imported with it', async () => {
-    await using other = await Scenario.start(face.view);
-    const secret = await other.push('latest', 'listed');
-    await other.createStream('private', ['latest']);
-    await other.tagHas('private', 'latest', secret.digest);
-    const { scenario, view } = face;
-    const target = { host: view.registryHost, repository: scenario.repository };
-    const built = buildImage({ content: 'carrier' });
-    await pushBuilt(target, built);
-    const { image: attestation } = buildAttestation(built);
-    const unknown = attestation.platform;
-    // The registry wants to have what an index lists.
-    await pushBuilt(target, secret);
-    const index = buildIndex({
-      entries: [
-        { ...descriptorOf(built), platform: built.platform },
-        { ...descriptorOf(secret), platform: unknown },
-      ],
-    });
-    await pushManifest({ ...target, tag: 'carrier' }, index);
-    const importPolicy = { insecure: true, importMode: 'PreserveOriginal' };
-    await scenario.createTags('carrier', [scenario.dockerTag('latest', 'carrier', { importPolicy })]);
-    await scenario.tagHas('carrier', 'latest', index.digest);
-    expect((await face.get(face.path(`imagestreamimages/carrier@${built.digest}`))).status).toBe(200);
-    expect((await face.get(face.path(`imagestreamimages/carrier@${secret.digest}`))).status).toBe(404);
-    const { body } = await face.get(face.path('imagestreams/carrier/layers'));
-    expect(JSON.stringify(body)).not.toContain(secret.layer.digest);
-  });
-});
-
-describe('the pull secrets of a namespace', () => {
-  const auths = Buffer.from('{"auths":{"r.example":{"auth":"c2VjcmV0OnNlY3JldA=="}}}').toString('base64');
-
-  beforeAll(async () => {
-    const { namespace } = face.scenario;
-    const json = { type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': auths } };
-    const { kube } = face.view;
-    await kube.create(secrets, { metadata: { namespace, name: 'json' }, ...json });
-    await kube.create(secrets, {
-      metadata: { namespace, name: 'old' },
-      type: 'kubernetes.io/dockercfg',
-      data: { '.dockercfg': Buffer.from('{}').toString('base64') },
-    });
-    await kube.create(secrets, {
-      metadata: { namespace, name: 'kept', annotations: { 'openshift.io/image.excludeSecret': 'true' } },
-      ...json,
-    });
-    await kube.create(secrets, { metadata: { namespace, name: 'other' }, type: 'Opaque', data: {} });
-  });
-
-  it('are handed to those who may have them, without those that their owner keeps back', async () => {
-    const { status, body } = await face.get(face.path('imagestreams/any/secrets'));
-    expect(status).toBe(200);
-    expect(body).toMatchObject({ kind: 'SecretList', apiVersion: 'image.openshift.io/v1' });
-    const items = body['items'] as readonly { metadata: { name: string }; data: object }[];
-    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['json', 'old']);
-    expect(items.find(({ metadata }) => metadata.name === 'json')?.data).toEqual({
-      '.dockerconfigjson': auths,
-    });
-  });
-
-  it.each([
-    { role: 'view', code: 403 },
-    { role: 'edit', code: 200 },
-  ])('are for $role: $code', async ({ role, code }) => {
-    const { namespace } = face.scenario;
-    await bind(role, 'ClusterRole', namespace);
-    try {
-      await isAllowed({ verbs: ['get'], resources: ['imagestreams'] }, namespace);
-      const path = face.path('imagestreams/web/secrets');
-      await eventually(async () => (await alice.request('GET', path)).status === code, {
-        what: `the answer to ${role} to be ${code}`,
-      });
-    } finally {
-      await face.view.kube.delete(roleBindings, { namespace, name: role });
-    }
   });
 });

@@ -31,6 +31,7 @@ describe('discovery', () => {
       ['images', 'image.openshift.io/v1'],
       ['imagestreamimages', 'isimage'],
       ['imagestreamimports', 'image.openshift.io/v1'],
+      ['imagestreammappings', 'image.openshift.io/v1'],
       ['imagestreams', 'is'],
       ['imagestreamtags', 'istag'],
       ['imagetags', 'itag'],

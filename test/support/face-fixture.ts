@@ -4,6 +4,8 @@ import { pino } from 'pino';
 import { expect, inject } from 'vitest';
 
 import { type Face, startFace } from '../../src/face/face.ts';
+import { parseInvocation } from '../../src/invocation.ts';
+import { parseProxySettings } from '../../src/registry/proxy.ts';
 import { Aggregation, type Identity, serviceName, serviceNamespace } from './aggregation.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { eventually } from './eventually.ts';
@@ -55,7 +57,8 @@ export class FaceFixture {
     this.#stack = stack;
   }
 
-  static async start(): Promise<FaceFixture> {
+  /** With further flags of the face. */
+  static async start(args: readonly string[] = []): Promise<FaceFixture> {
     const stack = new AsyncDisposableStack();
     const folder = await createTemporaryFolder();
     stack.defer(() => folder.remove());
@@ -71,7 +74,7 @@ export class FaceFixture {
       await operator.stop();
     });
     await aggregation.createNamespace(view.kube);
-    const face = await startTestFace(await createFaceCredentials(cluster));
+    const face = await startTestFace(await createFaceCredentials(cluster), args);
     stack.defer(() => face.stop());
     const scenario = await Scenario.start(view);
     stack.use(scenario);
@@ -166,15 +169,23 @@ export class FaceFixture {
   }
 }
 
-async function startTestFace({ kubeconfigPath }: OperatorCredentials): Promise<Face> {
+/** A face for a cluster, with the rights that its manifests give. */
+export async function startTestFace(
+  { kubeconfigPath }: OperatorCredentials,
+  args: readonly string[] = [],
+): Promise<Face> {
+  const place = [
+    '--host=localhost',
+    '--port=0',
+    `--namespace=${serviceNamespace}`,
+    `--service=${serviceName}`,
+  ];
+  const invocation = parseInvocation('face', [`--kubeconfig=${kubeconfigPath}`, ...place, ...args], {});
+  if (invocation.kind !== 'run') throw new Error(JSON.stringify(invocation));
   return startFace({
-    kubeconfig: kubeconfigPath,
-    host: 'localhost',
-    port: 0,
+    config: invocation.config,
     identity: undefined,
-    namespace: serviceNamespace,
-    service: serviceName,
-    localRegistry: undefined,
+    proxies: parseProxySettings({}),
     log: pino({ enabled: false }),
     userAgent: 'test-face',
     periodMs: 200,
