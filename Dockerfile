@@ -1,5 +1,10 @@
+# The same inputs give the same image: whoever wants that for sure gives both with their digests, as a release does
+# (.github/workflows/release.yaml): --build-arg BASE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot@sha256:…
+ARG BUILD_IMAGE=node:24.21.0-trixie-slim
+ARG BASE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
+
 # The bundle is the same for every platform, so it is built on the builder's own.
-FROM --platform=$BUILDPLATFORM node:24.21.0-trixie-slim AS build
+FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 # Not without optional packages: the compiler of esbuild is one.
@@ -10,7 +15,7 @@ COPY src/ ./src/
 RUN npm run build
 
 # No shell, no package manager: Node.js and what it needs.
-FROM gcr.io/distroless/nodejs24-debian13:nonroot
+FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="imagestream-operator" \
       org.opencontainers.image.description="OpenShift's image streams on any Kubernetes" \

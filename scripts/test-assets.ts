@@ -1,6 +1,7 @@
-// Prints the folder that holds the programs of the test cluster, building what is missing. Nothing else goes to
+// Prints the folder that holds the programs of the tests, building what is missing. Nothing else goes to
 // standard output, so that a shell can use it: KUBEBUILDER_ASSETS=$(npm run --silent test-assets)
 import { AssetError } from '../test/support/asset-error.ts';
+import { allPrograms } from '../test/support/asset-programs.ts';
 import { ensureAssets } from '../test/support/assets.ts';
 
 const interrupt = new AbortController();
@@ -9,7 +10,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 try {
-  console.log(await ensureAssets({ signal: interrupt.signal }));
+  console.log(await ensureAssets({ programs: allPrograms, signal: interrupt.signal }));
 } catch (error) {
   const cause = interrupt.signal.aborted ? interrupt.signal.reason : error;
   console.error(cause instanceof AssetError ? cause.message : cause);

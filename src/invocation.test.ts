@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { settingsOf } from './config.ts';
 import { parseInvocation } from './invocation.ts';
+import { settingsOf } from './settings.ts';
 
 describe('the API face', () => {
   it('has its own settings and those about registries, all explained', () => {
@@ -55,4 +55,34 @@ it('each program passes over variables of the other one, and refuses its flags',
       'IMAGESTREAM_HISTORY_LIMIT: must be a whole number from 1 to 1000, not "x"',
     ],
   });
+});
+
+const run = (...args: readonly string[]): readonly string[] => {
+  const invocation = parseInvocation('operator', args, {});
+  return invocation.kind === 'invalid' ? invocation.faults : [];
+};
+
+it.each([
+  { name: 'as they are', args: [], want: [] },
+  {
+    name: 'all short',
+    args: ['--lease-duration=3s', '--lease-renew-deadline=2s', '--lease-retry-period=1s'],
+    want: [],
+  },
+  {
+    name: 'with a deadline that is no shorter than the duration',
+    args: ['--lease-duration=10s'],
+    want: ['--lease-renew-deadline: must be shorter than --lease-duration'],
+  },
+  {
+    name: 'with a period that leaves no second attempt before the deadline',
+    args: ['--lease-renew-deadline=3s'],
+    want: ['--lease-retry-period: must be at most half of --lease-renew-deadline'],
+  },
+])('the times of the Lease are checked together: $name', ({ args, want }) => {
+  expect(run(...args)).toEqual(want);
+});
+
+it.each(['', 'Upper', 'a.b', 'a/b', '-a', 'a'.repeat(64)])('%j is no name of a Lease', (name) => {
+  expect(run(`--lease-name=${name}`)).toEqual([expect.stringContaining('--lease-name: must be a name of')]);
 });

@@ -1,6 +1,7 @@
 /** What a command line and its environment ask of a program, by the table of settings, and the help text. */
 import { parseArgs } from 'node:util';
-import { type Configs, type Program, settings, settingsOf } from './config.ts';
+import type { AllSettings, Configs, Program } from './config.ts';
+import { settings, settingsOf } from './settings.ts';
 
 /** What the command line asks for. */
 export type Invocation<C> =
@@ -41,12 +42,30 @@ export function parseInvocation<P extends Program>(
   for (const name of Object.keys(env)) {
     if (name.startsWith('IMAGESTREAM_') && !known.has(name)) faults.push(`${name}: there is no such setting`);
   }
-  const { certificateFile, keyFile } = settings;
-  if ((values['certificateFile'] === undefined) !== (values['keyFile'] === undefined))
-    faults.push(`--${certificateFile.flag} and --${keyFile.flag} go together: one of them is missing`);
+  faults.push(...contradictions(values));
   return faults.length > 0
     ? { kind: 'invalid', faults }
     : { kind: 'run', config: values as unknown as Configs[P] };
+}
+
+function flagOf(name: keyof typeof settings): string {
+  return `--${settings[name].flag}`;
+}
+
+/** What is wrong between settings that are right by themselves. */
+function contradictions(values: Partial<AllSettings>): readonly string[] {
+  const { certificateFile, keyFile } = values;
+  const { leaseDuration = Infinity, leaseRenewDeadline, leaseRetryPeriod = 0 } = values;
+  const faults: string[] = [];
+  if ((certificateFile === undefined) !== (keyFile === undefined))
+    faults.push(`${flagOf('certificateFile')} and ${flagOf('keyFile')} go together: one of them is missing`);
+  // A leader has to give up before the others take over, and to try more than once before it does.
+  if (leaseRenewDeadline === undefined) return faults;
+  if (leaseRenewDeadline >= leaseDuration)
+    faults.push(`${flagOf('leaseRenewDeadline')}: must be shorter than ${flagOf('leaseDuration')}`);
+  if (leaseRetryPeriod * 2 > leaseRenewDeadline)
+    faults.push(`${flagOf('leaseRetryPeriod')}: must be at most half of ${flagOf('leaseRenewDeadline')}`);
+  return faults;
 }
 
 /** What each program is, and how it is started. */

@@ -1,4 +1,6 @@
 /** The process: settings in, operator up, signals, exit code. The only file of `src/` that touches `process`. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { parseInvocation } from './invocation.ts';
 import { createLogger } from './observability/logger.ts';
@@ -33,10 +35,16 @@ async function main(): Promise<number> {
     freeMemory: collectGarbage,
     proxies: parseProxySettings(process.env),
     userAgent: `imagestream-operator/${packageJson.version}`,
+    podAddress: process.env['POD_IP'],
+    identity: `${process.env['POD_NAME'] ?? hostname()}_${randomUUID()}`,
   });
   const operator = await Promise.race([starting, signalled.then(() => undefined)]);
   if (operator === undefined) return 0;
-  await signalled;
+  const lost = new Promise<true>((resolve) => {
+    operator.lost.addEventListener('abort', () => resolve(true), { once: true });
+  });
+  // Another one leads by now, or soon: there is nothing to drain, and nothing of what is in memory may be used again.
+  if ((await Promise.race([signalled, lost])) === true) return 1;
   setTimeout(() => process.exit(1), lastCallMs).unref();
   await operator.stop(graceMs);
   return 0;

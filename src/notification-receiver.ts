@@ -6,7 +6,22 @@ import type { PushEvent } from './domain/push-notification.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { Clock } from './runtime/clock.ts';
 import { watchFile } from './runtime/watched-file.ts';
+import { passOn } from './server/notification-relay.ts';
 import { NotificationServer } from './server/notification-server.ts';
+
+/** Which replicas work. */
+export interface WorkingReplicas {
+  /** Whether this one does. */
+  readonly isWorking: boolean;
+  /** Addresses of the others that do; undefined when one of them is not known, or there is none where there should be one. */
+  readonly peers: readonly string[] | undefined;
+}
+
+/** What the receiver is made for. */
+export interface NotificationTargets {
+  readonly replicas: WorkingReplicas;
+  readonly onEvents: (events: readonly PushEvent[]) => void;
+}
 
 /** A running receiver. */
 export interface NotificationReceiver {
@@ -20,7 +35,7 @@ export interface NotificationReceiver {
  */
 export async function startNotificationReceiver(
   { config, log, metrics, clock }: { config: Config; log: Logger; metrics: Metrics; clock: Clock },
-  onEvents: (events: readonly PushEvent[]) => void,
+  { replicas, onEvents }: NotificationTargets,
   signal: AbortSignal,
 ): Promise<NotificationReceiver | undefined> {
   const { notificationPort, notificationSecretFile: path } = config;
@@ -48,6 +63,14 @@ export async function startNotificationReceiver(
   const server = new NotificationServer({
     secrets: () => secrets,
     onEvents,
+    replicas: {
+      works: () => replicas.isWorking,
+      pass: async (notification) => {
+        const { peers } = replicas;
+        const isReached = await passOn(notification, peers ?? []);
+        return isReached && peers !== undefined;
+      },
+    },
     log,
     clock,
     metrics: {

@@ -1,9 +1,5 @@
 /** Puts the parts together: the only place that constructs them, starts them in order and stops them in reverse. */
 import type { Logger } from 'pino';
-import type { ImageStream } from './api/generated/image-stream.ts';
-import { imageStreams, imageStreamTags, type KubeObject, type Resource } from './api/resources.ts';
-import type { KnownTagObject } from './api/tag-object.ts';
-import type { TriggeredWorkload } from './api/workload.ts';
 import type { Config } from './config.ts';
 import { CheckMemory } from './controllers/check-memory.ts';
 import { ImageKeeper } from './controllers/image-keeper.ts';
@@ -15,42 +11,33 @@ import {
 import { ImageSweeper } from './controllers/image-sweeper.ts';
 import { Importer } from './controllers/importer.ts';
 import { JobReplacer } from './controllers/job-replacer.ts';
-import { indexByRepository, PushTrust, takeHints } from './controllers/push-hints.ts';
+import { PushTrust, takeHints } from './controllers/push-hints.ts';
 import { Sharing } from './controllers/sharing.ts';
-import { dependentsOf, indexBySource, StreamSources } from './controllers/stream-sources.ts';
-import { createStreamStore, keepStream } from './controllers/stream-store.ts';
+import { dependentsOf, StreamSources } from './controllers/stream-sources.ts';
 import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
 import { TagObjectWriter } from './controllers/tag-object-writer.ts';
-import { createTagObjectStore, keepTagObject, StreamViews } from './controllers/tag-objects.ts';
+import { StreamViews } from './controllers/tag-objects.ts';
 import {
   expectReports,
-  indexByStream,
   namespaceOfTrigger,
   triggerReconcile,
   watchTriggers,
 } from './controllers/trigger-controller.ts';
-import {
-  customKind,
-  jobKind,
-  keepTriggered,
-  kindName,
-  type WorkloadKind,
-  workloadKinds,
-} from './controllers/workloads.ts';
 import type { PushEvent } from './domain/push-notification.ts';
 import { KubeClient } from './kube/client.ts';
 import { checkCluster } from './kube/cluster-check.ts';
 import { Controller } from './kube/controller.ts';
 import { EventRecorder } from './kube/event-recorder.ts';
-import { Reflector } from './kube/reflector.ts';
-import { type ObjectKey, Store } from './kube/store.ts';
+import { type ObjectKey, splitKey } from './kube/store.ts';
 import { KubeTransport } from './kube/transport.ts';
-import { startNotificationReceiver } from './notification-receiver.ts';
+import { createLeadership, type Leadership, type Shard } from './leadership.ts';
+import { type NotificationReceiver, startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ProxySettings } from './registry/proxy.ts';
 import { createRegistryStack, type RegistryStack, type RegistryStackParts } from './registry-stack.ts';
 import type { Clock } from './runtime/clock.ts';
 import { HealthServer } from './server/http-server.ts';
+import { createReflectors, createStores, type Stores } from './stores.ts';
 
 /** What the operator gets from its process. */
 export interface OperatorParts {
@@ -64,41 +51,40 @@ export interface OperatorParts {
   readonly userAgent: string;
   /** Proxies for registries; the API server is reached directly. */
   readonly proxies: ProxySettings;
+  /** Tells this process from every other one that ever was. */
+  readonly identity: string;
+  /** The address at which other pods reach this one; undefined outside of a cluster. */
+  readonly podAddress: string | undefined;
 }
 
 /** A running operator. */
 export interface Operator {
   /** Port of the health endpoints. */
   readonly healthPort: number;
+  /** Aborted when it led and does not any more: it writes nothing, and the process has to end. */
+  readonly lost: AbortSignal;
   /** Ends the work under way, at most for `graceMs`, and closes everything. */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
- * Starts the operator and resolves when its stores are filled and its workers run. Rejects with a
- * sentence for people when the cluster is not one that it can serve.
+ * Starts the operator and resolves when its stores are filled: it is ready to lead then, and does when it is its turn.
+ * Rejects with a sentence for people when the cluster is not one that it can serve.
  */
 export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const { config, log, metrics, clock, userAgent } = parts;
   const stopping = new AbortController();
   const transport = KubeTransport.load({ kubeconfig: config.kubeconfig, userAgent });
+  const leadership = createLeadership(parts);
   const client = new KubeClient({
     transport,
     clock,
     onRequest: (method, status) => metrics.apiRequests.inc({ method, status: String(status) }),
+    fence: leadership.fence,
   });
   await checkCluster(client, transport.server, stopping.signal);
-  const keeper = new ImageKeeper({ client, clock, log });
-  const registry = await createRegistry(parts, client);
-  const { repositoryTagLimit } = config;
-  const importer = new Importer({ ...registry, keeper, repositoryTagLimit, clock });
-  const recorder = new EventRecorder({ client, clock, log, signal: stopping.signal });
-  const stores = createStores(config);
-  const trust = new PushTrust(clock);
-  const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
-  const views = new StreamViews(stores);
-  const jobs = new JobReplacer({ client, clock, log });
-  const shared = { client, keeper, importer, recorder, stores, views, checks, trust, jobs };
+  const shared = await createShared(parts, { client, leadership, signal: stopping.signal });
+  const { registry, recorder, stores } = shared;
   const controllers = createControllers(parts, shared);
   const reflectors = createReflectors(parts, client, stores);
   const health = new HealthServer({
@@ -109,32 +95,30 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   registry.watchPolicy(stopping.signal);
   const running = reflectors.map(({ reflector }) => reflector.run(stopping.signal));
   await Promise.all(reflectors.map(({ reflector }) => reflector.synced));
-  expectReports({ ...stores, views });
-  for (const controller of controllers.all) controller.start();
-  running.push(jobs.resume((key) => controllers.triggers.enqueue(key), stopping.signal));
-  running.push(createSweeper(parts, shared).run(stopping.signal));
-  const takeEvents = (events: readonly PushEvent[]): void =>
-    takeHints(events, {
-      ...stores,
-      views,
-      checks,
-      enqueue: (key) => controllers.imports.enqueue(key),
-    });
-  const receiver = await startNotificationReceiver(parts, takeEvents, stopping.signal);
+  const receiver = await startReceiver(parts, { shared, controllers }, stopping.signal);
   log.info({ server: transport.server, healthPort, streams: stores.streams.size }, 'operator ready');
   const cancel = clock.setTimer(settleMs, parts.freeMemory);
+  const work = createWork(parts, { shared, controllers }, stopping.signal);
+  const resigning = new AbortController();
+  const leading = leadership.run((shard) => work.begin(shard), resigning.signal);
 
   const stop = async (graceMs: number): Promise<void> => {
     log.info('operator stops');
+    leadership.decline();
     cancel();
     await receiver?.close();
     await Promise.all(controllers.all.map((controller) => controller.stop(graceMs)));
     await recorder.flush(lastEventsMs);
     stopping.abort(new Error('the operator stops'));
-    await Promise.all([...running, health.close(), registry.close(), transport.close()]);
+    await Promise.all([...running, ...work.running]);
+    // Nothing is written any more: the next one can begin.
+    resigning.abort();
+    await leading;
+    await leadership.close();
+    await Promise.all([health.close(), registry.close(), transport.close()]);
     log.info('operator stopped');
   };
-  return { healthPort, stop };
+  return { healthPort, lost: leadership.lost, stop };
 }
 
 function createRegistry(parts: OperatorParts, client: KubeClient): Promise<RegistryStack> {
@@ -143,37 +127,68 @@ function createRegistry(parts: OperatorParts, client: KubeClient): Promise<Regis
   return createRegistryStack({ ...parts, client, reader: 'the operator', onRequest });
 }
 
-/** By then everything that was listed at the start has been looked at. */
+/** By then everything that was listed at the start, or when the lead was taken, has been looked at. */
 const settleMs = 30_000;
 
 /** Time for the last events when the operator stops. */
 const lastEventsMs = 1_000;
 
-interface Stores {
-  readonly streams: Store<ImageStream>;
-  readonly tagObjects: Store<KnownTagObject>;
-  readonly workloads: ReadonlyMap<
-    string,
-    { readonly kind: WorkloadKind; readonly store: Store<TriggeredWorkload> }
-  >;
+/** What a leader does, and a follower does not. */
+interface Work {
+  /** Begins with the work of a shard. */
+  begin(shard: Shard): void;
+  /** What runs beside the controllers until the signal is aborted. */
+  readonly running: readonly Promise<void>[];
 }
 
-function createStores({ workloadKinds: named }: Config): Stores {
-  const workloads = [...workloadKinds, ...named.map(customKind)].map((kind) => {
-    const store = indexByStream(new Store<TriggeredWorkload>((workload) => workload.resourceVersion));
-    return [kindName(kind), { kind, store }] as const;
-  });
-  const streams = createStreamStore();
-  const tagObjects = createTagObjectStore();
-  indexByRepository({ streams, tagObjects });
-  indexBySource({ streams, tagObjects });
-  return { streams, tagObjects, workloads: new Map(workloads) };
+function createWork(
+  parts: OperatorParts,
+  { shared, controllers }: { shared: Shared; controllers: Controllers },
+  signal: AbortSignal,
+): Work {
+  const { stores, views, jobs } = shared;
+  const running: Promise<void>[] = [];
+  const begin = (shard: Shard): void => {
+    expectReports({ ...stores, views }, shard.has);
+    for (const controller of controllers.all) controller.start();
+    // Nothing was enqueued for those that nobody here looked after.
+    for (const key of stores.streams.keys()) controllers.imports.enqueue(key);
+    for (const key of stores.tagObjects.keys()) controllers.tags.enqueue(key);
+    for (const [kind, { store }] of stores.workloads)
+      for (const key of store.keys()) controllers.triggers.enqueue(`${kind}/${key}`);
+    running.push(
+      jobs.resume({ enqueue: (key) => controllers.triggers.enqueue(key), has: shard.has }, signal),
+    );
+    // Images belong to no namespace: one process sweeps them.
+    if (shard.number === 0) running.push(createSweeper(parts, shared).run(signal));
+    const cancel = parts.clock.setTimer(settleMs, parts.freeMemory);
+    signal.addEventListener('abort', cancel, { once: true });
+  };
+  return { begin, running };
+}
+
+/** Starts the receiver of announced pushes, if there is to be one, and tells the other replicas where it is. */
+async function startReceiver(
+  parts: OperatorParts,
+  { shared, controllers }: { shared: Shared; controllers: Controllers },
+  signal: AbortSignal,
+): Promise<NotificationReceiver | undefined> {
+  const { stores, views, checks, leadership } = shared;
+  const onEvents = (events: readonly PushEvent[]): void =>
+    takeHints(events, { ...stores, views, checks, enqueue: (key) => controllers.imports.enqueue(key) });
+  const receiver = await startNotificationReceiver(parts, { replicas: leadership, onEvents }, signal);
+  const { podAddress: host } = parts;
+  if (receiver !== undefined && host !== undefined)
+    leadership.announce(`http://${host.includes(':') ? `[${host}]` : host}:${receiver.port}`);
+  return receiver;
 }
 
 /** What the controllers share. */
 interface Shared {
   readonly client: KubeClient;
+  readonly leadership: Leadership;
   readonly keeper: ImageKeeper;
+  readonly registry: RegistryStack;
   readonly importer: Importer;
   readonly recorder: EventRecorder;
   readonly stores: Stores;
@@ -183,16 +198,36 @@ interface Shared {
   readonly jobs: JobReplacer;
 }
 
+async function createShared(
+  parts: OperatorParts,
+  { client, leadership, signal }: { client: KubeClient; leadership: Leadership; signal: AbortSignal },
+): Promise<Shared> {
+  const { config, log, clock } = parts;
+  const keeper = new ImageKeeper({ client, clock, log });
+  const registry = await createRegistry(parts, client);
+  const { repositoryTagLimit } = config;
+  const importer = new Importer({ ...registry, keeper, repositoryTagLimit, clock });
+  const recorder = new EventRecorder({ client, clock, log, signal });
+  const stores = createStores(config);
+  const trust = new PushTrust(clock);
+  const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
+  const views = new StreamViews(stores);
+  const jobs = new JobReplacer({ client, clock, log });
+  return { client, leadership, keeper, registry, importer, recorder, stores, views, checks, trust, jobs };
+}
+
 interface Controllers {
   readonly imports: Controller;
+  readonly tags: Controller;
   readonly triggers: Controller;
   readonly all: readonly Pick<Controller, 'start' | 'stop'>[];
 }
 
 function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { config, log, metrics, clock } = parts;
-  const { client, importer, recorder, stores, views } = shared;
+  const { client, importer, leadership, recorder, stores, views } = shared;
   const { streams, tagObjects } = stores;
+  const takes = (key: ObjectKey): boolean => leadership.owns(splitKey(key).namespace ?? '');
   const sharing = new Sharing({ client, clock, log });
   const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
   const restorer = new ImageRestorer({ importer, onRestored, clock, log });
@@ -203,12 +238,14 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     ...common,
     name: 'imagestream',
     concurrency: config.importConcurrency,
+    takes,
     reconcile: imageStreamReconcile(streamOptions(parts, shared, { views, sources, tagObjectWriter })),
   });
   const tags = new Controller({
     ...common,
     name: 'imagestreamtag',
     concurrency: tagObjectConcurrency,
+    takes,
     reconcile: tagObjectReconcile({ ...common, client, streams, tagObjects, recorder }),
   });
   const { localRegistry } = config;
@@ -226,11 +263,25 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     ...common,
     name: 'trigger',
     concurrency: config.triggerConcurrency,
+    takes: (key) => leadership.owns(namespaceOfTrigger(key)),
     groupOf: namespaceOfTrigger,
     reconcile: triggerReconcile(triggerOptions),
   });
+  const connected = { imports, tags, triggers };
+  connectStores(shared, connected, (key) => tagObjectWriter.seen(key));
+  metrics.observeQueues([imports, tags, triggers]);
+  return { ...connected, all: [imports, tags, triggers, restorer] };
+}
+
+/** Each change is a key for those whom it concerns. */
+function connectStores(
+  { stores, views }: Shared,
+  { imports, tags, triggers }: Omit<Controllers, 'all'>,
+  seen: (tagObject: ObjectKey) => ObjectKey | undefined,
+): void {
+  const { streams, tagObjects } = stores;
   tagObjects.onChange((key) => {
-    const waiting = tagObjectWriter.seen(key);
+    const waiting = seen(key);
     if (waiting !== undefined) imports.enqueue(waiting);
   });
   watchTagObjects(stores, {
@@ -244,8 +295,6 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   });
   views.reports.onChange((key) => imports.enqueue(key));
   watchTriggers(stores, (key) => triggers.enqueue(key));
-  metrics.observeQueues([imports, tags, triggers]);
-  return { imports, triggers, all: [imports, tags, triggers, restorer] };
 }
 
 /** ImageStreamTags without a stream are few, but for the deletion of many streams. */
@@ -276,50 +325,4 @@ function createSweeper(
 ): ImageSweeper {
   const graceMs = config.imageGracePeriod;
   return new ImageSweeper({ client, streams, keeper, graceMs, clock, log, metrics, onPass: freeMemory });
-}
-
-interface NamedReflector {
-  readonly name: string;
-  readonly reflector: {
-    readonly hasSynced: boolean;
-    readonly synced: Promise<void>;
-    run(signal: AbortSignal): Promise<void>;
-  };
-}
-
-function createReflectors(
-  { log, metrics, clock }: OperatorParts,
-  client: KubeClient,
-  { streams, tagObjects, workloads }: Stores,
-): readonly NamedReflector[] {
-  const reflect = <T extends KubeObject, S>(
-    resource: Resource<T>,
-    store: Store<S>,
-    keep: (object: T) => S | undefined,
-    mayBeAbsent = false,
-  ) => ({
-    name: resource.plural,
-    reflector: new Reflector({
-      client,
-      resource,
-      store,
-      keep,
-      isOptional: mayBeAbsent,
-      clock,
-      log,
-      onEvent: (event) => metrics.watchEvents.inc({ resource: resource.plural, event }),
-    }),
-  });
-  return [
-    reflect(imageStreams, streams, keepStream),
-    reflect(imageStreamTags, tagObjects, keepTagObject),
-    ...[...workloads.values()].map(({ kind, store }) =>
-      reflect(kind.resource, store, (object) => keepTriggered(kind, object), isOptional(kind)),
-    ),
-  ];
-}
-
-/** A kind that may not be there, or whose rights may be left out: then nothing of it is triggered, and all else goes on. */
-function isOptional(kind: WorkloadKind): boolean {
-  return kind.isCustom || kind === jobKind;
 }

@@ -23,6 +23,13 @@ export function platform(text: string): Platform {
   return { os, architecture };
 }
 
+/** A name of an object or a namespace, of the strictest kind. */
+export function objectName(text: string): string {
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
+    throw new Error('must be a name of lower-case letters, digits and dashes, of at most 63 characters');
+  return text;
+}
+
 /** A host that pull specs can name: with a dot or a port, or a reader would take it for a part of the path. */
 export function registryHostName(text: string): string {
   const host = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?)+(?::\d{1,5})?$/i;

@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 
 import type { ImageStream } from '../src/api/generated/image-stream.ts';
 import { type KubeObject, storedVersion } from '../src/api/resources.ts';
-import { settings } from '../src/config.ts';
 import { keepTriggered, workloadKinds } from '../src/controllers/workloads.ts';
 import { parseImageReference } from '../src/domain/image-reference.ts';
 import { describeFailure, type ImportFailureCode, isRetried } from '../src/domain/import-failure.ts';
 import { planTriggers } from '../src/domain/trigger-plan.ts';
 import { Metrics } from '../src/observability/metrics.ts';
+import { settings } from '../src/settings.ts';
 import { matches, read, root, sourceFiles, table } from './support/documents.ts';
 
 /** Texts of all documents by their path in the repository. */

@@ -21,6 +21,9 @@ export const importRequestedAnnotation = 'imagestream-operator/import-requested'
 /** On an ImageStreamTag whose name holds a hash: `<stream>:<tag>`, which the name does not tell. */
 export const imageStreamTagAnnotation = 'imagestream-operator/image-stream-tag';
 
+/** On the operator's Lease: where its holder takes push notifications, as `http://address:port`; empty when it does not. */
+export const notificationsAnnotation = 'imagestream-operator/notifications';
+
 /** On an ImageStreamTag: the name of its stream, for label selectors. */
 export const streamLabel = 'imagestream-operator/stream';
 

@@ -112,6 +112,28 @@ export const controllerRevisions: Resource<ControllerRevision> = {
   namespaced: true,
 };
 
+/** A coordination.k8s.io/v1 Lease: who holds it, for how long, and when that was last confirmed. */
+export interface Lease extends KubeObject {
+  readonly spec?: {
+    /** Empty or absent when nobody holds it. */
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    /** RFC 3339 with microseconds, by the clock of the holder. */
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+/** Leases. */
+export const leases: Resource<Lease> = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
+  namespaced: true,
+};
+
 /** A question whether somebody may do something (authorization.k8s.io/v1 SubjectAccessReview). */
 export interface SubjectAccessReview extends KubeObject {
   readonly spec: {

@@ -85,11 +85,14 @@ export class JobReplacer {
     return this.#pending.get(key);
   }
 
-  /** Finds what an earlier process has left, and hands the keys on. Tries until it can; never rejects. */
-  async resume(enqueue: (key: ObjectKey) => void, signal: AbortSignal): Promise<void> {
+  /** Finds what an earlier process has left in some namespaces, and hands the keys on. Tries until it can; never rejects. */
+  async resume(
+    { enqueue, has }: { enqueue: (key: ObjectKey) => void; has: (namespace: string) => boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
-        await this.#load(signal);
+        await this.#load(has, signal);
         for (const key of this.#pending.keys()) enqueue(key);
         return;
       } catch (error) {
@@ -189,13 +192,15 @@ export class JobReplacer {
     return { kind: 'created', job };
   }
 
-  async #load(signal: AbortSignal): Promise<void> {
+  async #load(has: (namespace: string) => boolean, signal: AbortSignal): Promise<void> {
     let next: string | undefined;
     const found: ObjectMeta[] = [];
     do {
       const options = { limit: pageSize, continue: next, labelSelector: replacedJobLabel };
       const page = await this.#client.listMetadataPage(controllerRevisions, options, signal);
-      found.push(...page.items.map(({ metadata }) => metadata));
+      found.push(
+        ...page.items.map(({ metadata }) => metadata).filter(({ namespace = '' }) => has(namespace)),
+      );
       next = page.metadata.continue;
     } while (next !== undefined && next !== '');
     // Of two for one name the newer counts.

@@ -142,15 +142,16 @@ function keyOf({ kind, workload: { namespace, name } }: Pick<MoveTarget, 'kind' 
   return `${kindName(kind)}/${objectKey(namespace, name)}`;
 }
 
-/** Says at the start, before the first look, whose reports the ImageStreamTags may hold. */
-export function expectReports({
-  workloads,
-  views,
-}: Pick<TriggerControllerOptions, 'workloads' | 'views'>): void {
+/** Says before the first look at the workloads of some namespaces whose reports the ImageStreamTags may hold. */
+export function expectReports(
+  { workloads, views }: Pick<TriggerControllerOptions, 'workloads' | 'views'>,
+  isLookedAt: (namespace: string) => boolean,
+): void {
   for (const { kind, store } of workloads.values())
     for (const key of store.keys()) {
       const workload = store.get(key);
       if (workload?.mode !== 'report' || workload.job?.isDeleting === true) continue;
+      if (!isLookedAt(workload.namespace)) continue;
       // Those of other namespaces must not be kept waiting.
       const streams = triggerSources(workload).flatMap(({ namespace, stream }) =>
         namespace === workload.namespace ? [objectKey(namespace, stream)] : [],

@@ -136,7 +136,7 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
   const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, watches, clock });
   const declared = new DeclaredTags(client);
   const views = new DerivedViews({ client, clock, declared, defaults, localRegistry });
-  const writes = new TagWrites({ client, clock, views, access, declared, sources, localRegistry });
+  const writes = new TagWrites({ client, clock, views, access, declared, sources, defaults, localRegistry });
   const looks = new RegistryLooks(registry);
   const imports = new StreamImports({ client, views, clock, looks, settings: config });
   const images = new StoredImages({ client, transport: passed, watches, clock });

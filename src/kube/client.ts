@@ -7,6 +7,7 @@ import { readBounded } from '../runtime/bounded-body.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { KubeApiError } from './errors.ts';
 import type { KubeRequest, KubeTransport } from './transport.ts';
+import type { WriteFence } from './write-fence.ts';
 
 /** A page of a list. */
 export interface ListPage<T> {
@@ -65,6 +66,8 @@ export interface KubeClientOptions {
   readonly clock: Clock;
   /** Called with each request that is sent, for the metrics. */
   readonly onRequest?: (method: string, status: number) => void;
+  /** What everything but a GET has to pass; without one it always may. */
+  readonly fence?: WriteFence | undefined;
 }
 
 /** One call, with its waiting for a busy server, ends by this time. */
@@ -76,16 +79,18 @@ const maxErrorBytes = 64 * 1024;
 const maxBusyRetries = 8;
 const maxBusyWaitMs = 5_000;
 
-/** The API server as the controllers see it. */
+/** The API server as the controllers see it. With a fence, a write that may not be made rejects with its error, unsent or cut off. */
 export class KubeClient {
   readonly #transport: KubeTransport;
   readonly #clock: Clock;
   readonly #onRequest: (method: string, status: number) => void;
+  readonly #fence: WriteFence | undefined;
 
   constructor(options: KubeClientOptions) {
     this.#transport = options.transport;
     this.#clock = options.clock;
     this.#onRequest = options.onRequest ?? (() => undefined);
+    this.#fence = options.fence;
   }
 
   /** Reads an object. Throws {@link KubeApiError} (404 when it is not there). */
@@ -219,9 +224,12 @@ export class KubeClient {
   }
 
   async #json<T>(options: KubeRequest): Promise<T> {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(callMs)]);
+    const fence = options.method === 'GET' ? undefined : this.#fence;
+    const signals = fence === undefined ? [options.signal] : [options.signal, fence.signal];
+    const signal = AbortSignal.any([...signals, AbortSignal.timeout(callMs)]);
+    const beforeSend = fence === undefined ? undefined : () => fence.check();
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#transport.send({ ...options, signal });
+      const response = await this.#transport.send({ ...options, signal, beforeSend });
       this.#onRequest(options.method, response.statusCode);
       if (response.statusCode >= 200 && response.statusCode < 300) {
         return JSON.parse((await readBounded(response.body, maxBodyBytes)).toString()) as T;

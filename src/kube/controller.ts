@@ -15,6 +15,8 @@ export interface ControllerOptions {
   readonly concurrency: number;
   /** The group of a key: groups are served by turns. */
   readonly groupOf?: (key: string) => string;
+  /** False for keys that somebody else works on, or nobody for now: they are left out. All are taken when not given. */
+  readonly takes?: (key: string) => boolean;
   readonly reconcile: Reconcile;
   readonly clock: Clock;
   readonly log: Logger;
@@ -52,9 +54,9 @@ export class Controller {
     return this.#options.name;
   }
 
-  /** Asks for a reconcile of a key. */
+  /** Asks for a reconcile of a key, if it is one that is taken. */
   enqueue(key: string): void {
-    this.#queue.add(key);
+    if (this.#options.takes?.(key) !== false) this.#queue.add(key);
   }
 
   /** Starts the workers. */

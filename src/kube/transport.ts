@@ -21,6 +21,8 @@ export interface KubeRequest {
   readonly signal: AbortSignal;
   /** A watch gets a connection of its own and no limit on the time between two events. */
   readonly watch?: boolean;
+  /** Called in the very moment in which the request goes out; it does not when this throws, and `send` rejects with that. */
+  readonly beforeSend?: (() => void) | undefined;
 }
 
 /** Settings of {@link KubeTransport.load}. */
@@ -76,14 +78,20 @@ export class KubeTransport {
     return this.#server;
   }
 
+  /** The namespace of the kubeconfig's context, in a pod that of the pod; undefined when there is none. */
+  get namespace(): string | undefined {
+    return this.#config.getContextObject(this.#config.getCurrentContext())?.namespace;
+  }
+
   /** Sends one request. The caller must read or destroy the body. Rejects on transport failures only. */
   async send(options: KubeRequest): Promise<Dispatcher.ResponseData> {
     const pools = await this.#currentPools();
     const url = new URL(this.#server + options.path);
     for (const [key, value] of Object.entries(options.query ?? {})) url.searchParams.set(key, value);
+    const pool = options.watch === true ? pools.watches : pools.calls;
     return request(url, {
       method: options.method,
-      dispatcher: options.watch === true ? pools.watches : pools.calls,
+      dispatcher: options.beforeSend === undefined ? pool : pool.compose(askFirst(options.beforeSend)),
       signal: options.signal,
       headers: {
         ...this.#headers,
@@ -142,4 +150,20 @@ export class KubeTransport {
     old?.watches.close().catch(() => undefined);
     return this.#pools;
   }
+}
+
+/** A request may wait for credentials and for a connection: it is asked about when it has one, not when it comes. */
+function askFirst(beforeSend: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) =>
+    dispatch(options, {
+      onRequestStart: (controller, context) => {
+        beforeSend();
+        handler.onRequestStart?.(controller, context);
+      },
+      onRequestUpgrade: (...args) => handler.onRequestUpgrade?.(...args),
+      onResponseStart: (...args) => handler.onResponseStart?.(...args),
+      onResponseData: (...args) => handler.onResponseData?.(...args),
+      onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
+      onResponseError: (...args) => handler.onResponseError?.(...args),
+    });
 }

@@ -110,6 +110,20 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  readonly leader = new Gauge({
+    name: 'imagestream_leader',
+    help: '1 where this process holds the Lease of a shard, 0 where another one does.',
+    labelNames: ['shard'] as const,
+    registers: this.#registers,
+  });
+
+  readonly leaderChanges = new Counter({
+    name: 'imagestream_leader_change_total',
+    help: 'Holders of the Lease of a shard that this process has seen, one after the other.',
+    labelNames: ['shard'] as const,
+    registers: this.#registers,
+  });
+
   #blocked: () => Iterable<BlockedReason> = () => [];
   #queues: readonly { readonly name: string; readonly depth: number }[] = [];
 

@@ -20,6 +20,14 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Milliseconds since some moment in the past, which no correction of the machine's time changes; it goes on while the process
+ * is stopped, and on Linux not while the whole machine sleeps.
+ */
+export function steadyNow(): number {
+  return performance.now();
+}
+
 /** Resolves when what was begun before had its turn: requests are on their way, answers are read. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

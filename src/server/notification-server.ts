@@ -19,6 +19,7 @@ import {
 } from '../domain/push-notification.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { listen } from './listen.ts';
+import { type PassedNotification, passedHeader } from './notification-relay.ts';
 
 /** Counters that somebody else keeps. All labels come from closed sets. */
 export interface NotificationMetrics {
@@ -30,12 +31,22 @@ export interface NotificationMetrics {
   dropped(events: number): void;
 }
 
+/** Where notifications go when several replicas share the work. */
+export interface NotificationReplicas {
+  /** True when this one works: what it hands on does something. */
+  works(): boolean;
+  /** Passes a notification on to all others that work; false when somebody has not got it who should. */
+  pass(notification: PassedNotification): Promise<boolean>;
+}
+
 /** Options of {@link NotificationServer}. Those that may be left out have the defaults that the documentation names. */
 export interface NotificationServerOptions {
   /** The secrets that are good at this moment, asked at every request; several while one replaces another. */
   readonly secrets: () => readonly (string | Uint8Array)[];
   /** Gets events, each at most once a second. The next ones wait until what it returns has settled. */
   readonly onEvents: (events: readonly PushEvent[]) => void | Promise<void>;
+  /** The other replicas; without it there are none. */
+  readonly replicas?: NotificationReplicas;
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics?: NotificationMetrics;
@@ -57,7 +68,7 @@ const reportMs = 10_000;
 const lingerMs = 500;
 const maxHeaderBytes = 16_384;
 
-/** Receives notifications and hands on what they name. Answers 202, or 401, 404, 405, 408, 413, 415, 400 with the reason. */
+/** Receives notifications and hands on what they name. Answers 202, or 401, 404, 405, 408, 413, 415, 400, 503 with the reason. */
 export class NotificationServer {
   readonly #options: NotificationServerOptions;
   readonly #server: Server;
@@ -137,10 +148,19 @@ export class NotificationServer {
     return signed ? this.#accept(body, request, kind) : refusal(401, 'unauthorized', kind);
   }
 
-  #accept(body: Buffer, { url: path = '', headers }: IncomingMessage, kind: Answer['kind']): Answer {
+  async #accept(
+    body: Buffer,
+    { url: path = '', headers }: IncomingMessage,
+    kind: Answer['kind'],
+  ): Promise<Answer> {
+    const { replicas } = this.#options;
     const parsed = parsePushNotification(body.toString('utf8'), { path, headers });
     if (!parsed.ok) return refusal(400, parsed.problem, kind);
-    this.#queue.add(parsed.events);
+    const isTaken = replicas?.works() ?? true;
+    if (isTaken) this.#queue.add(parsed.events);
+    const isPassed = headers[passedHeader] !== undefined;
+    const isKnownToAll = isPassed ? isTaken : ((await replicas?.pass({ path, headers, body })) ?? true);
+    if (!isKnownToAll) return refusal(503, 'no operator works for the moment: send it again', kind);
     return { status: 202, kind: parsed.kind, content: { accepted: parsed.events.length } };
   }
 
@@ -355,6 +375,7 @@ function refuse(request: IncomingMessage, response: ServerResponse, { status, co
     connection: 'close',
     ...(status === 405 ? { allow: 'POST' } : {}),
     ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    ...(status === 503 ? { 'retry-after': '5' } : {}),
   });
   response.write(text);
   const timer = setTimeout(() => response.end(), lingerMs);

@@ -3,7 +3,8 @@ import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served, startTestFace } from '../support/face-fixture.ts';
+import { FaceFixture, startTestFace } from '../support/face-fixture.ts';
+import { served } from '../support/face-view.ts';
 import type { BuiltImage } from '../support/images.ts';
 import { createFaceCredentials } from '../support/operator-rights.ts';
 

@@ -23,6 +23,8 @@ it('is accepted by kubectl apply, which has to take a label of the APIService th
     'clusterrole.rbac.authorization.k8s.io/imagestream-operator-api serverside-applied (server dry run)',
     'clusterrolebinding.rbac.authorization.k8s.io/imagestream-operator-api serverside-applied (server dry run)',
     'deployment.apps/imagestream-operator-api serverside-applied (server dry run)',
+    'networkpolicy.networking.k8s.io/imagestream-operator-api serverside-applied (server dry run)',
+    'poddisruptionbudget.policy/imagestream-operator-api serverside-applied (server dry run)',
     'role.rbac.authorization.k8s.io/imagestream-operator-api serverside-applied (server dry run)',
     'rolebinding.rbac.authorization.k8s.io/imagestream-operator-api serverside-applied (server dry run)',
     'rolebinding.rbac.authorization.k8s.io/imagestream-operator-api-front-proxy serverside-applied (server dry run)',

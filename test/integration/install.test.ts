@@ -114,6 +114,10 @@ describe('the rights in config/default', () => {
     { verb: 'watch', group: 'apps', resource: 'controllerrevisions' },
     { verb: 'patch', group: 'apps', resource: 'controllerrevisions' },
     { verb: 'patch', group: 'apps', resource: 'replicasets' },
+    { verb: 'list', group: 'coordination.k8s.io', resource: 'leases', namespace: own },
+    { verb: 'get', group: 'coordination.k8s.io', resource: 'leases', namespace: own },
+    { verb: 'patch', group: 'coordination.k8s.io', resource: 'leases', namespace: 'kube-system' },
+    { verb: 'create', group: 'coordination.k8s.io', resource: 'leases', namespace: 'default' },
     { verb: 'create', resource: 'pods' },
     { verb: 'create', resource: 'pods', namespace: own },
     { verb: 'create', resource: 'pods', subresource: 'exec' },
@@ -214,7 +218,7 @@ describe('an installation, from the first apply to the last delete', () => {
     const apply = ['apply', '--server-side', '-k', defaultInstall];
     await kubectl(apply);
     // Until its controller has seen the Deployment that one writes too.
-    await kubectl(['wait', '--for=jsonpath={.status.replicas}=1', 'deployment', '--all', ...inNamespace]);
+    await kubectl(['wait', '--for=jsonpath={.status.replicas}=2', 'deployment', '--all', ...inNamespace]);
     const applied = await installedObjects();
 
     await kubectl(apply);
@@ -236,7 +240,10 @@ describe('an installation, from the first apply to the last delete', () => {
     };
     const lax = ['create', 'deployment', 'lax', '--image=example.test/lax:1'];
 
-    expect(items.map(({ metadata }) => metadata.labels['app.kubernetes.io/component'])).toEqual(['operator']);
+    expect(items.map(({ metadata }) => metadata.labels['app.kubernetes.io/component'])).toEqual([
+      'operator',
+      'operator',
+    ]);
     await kubectl(['apply', '--server-side', '--dry-run=server', '-k', operatorInstall]);
     // Proof that a warning would show.
     await expect(kubectl([...lax, '--dry-run=server', ...inNamespace])).rejects.toThrow(
@@ -250,7 +257,8 @@ describe('an installation, from the first apply to the last delete', () => {
     const { kubeconfigPath } = await requestOperatorCredentials(cluster);
     const command = ['--permission', '--allow-fs-read=*', join(folder, 'main.mjs')];
 
-    const operator = await OperatorProcess.start({ kubeconfigPath, command });
+    const args = ['--lease-namespace', 'imagestream-operator'];
+    const operator = await OperatorProcess.start({ kubeconfigPath, command, args, elects: true });
     try {
       const tags = { latest: '127.0.0.1:1/no-registry:latest' };
       await kube.create(imageStreams, imageStream({ namespace: 'default', name: 'web', tags }));

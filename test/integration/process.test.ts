@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { settingsOf } from '../../src/config.ts';
+import { settingsOf } from '../../src/settings.ts';
 import { HttpListener } from '../support/http-listener.ts';
 import { writeKubeconfig } from '../support/kubeconfig.ts';
 import { OperatorProcess } from '../support/operator-process.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** The programs that the tests and the demo run. */
+/** The programs of a cluster, which the tests, the demo and the benchmarks run. */
 export const assetPrograms = [
   'etcd',
   'kube-apiserver',
@@ -11,7 +11,10 @@ export const assetPrograms = [
   'registry',
 ] as const;
 
-export type AssetProgram = (typeof assetPrograms)[number];
+/** Those and the ones that only tests run. */
+export const allPrograms = [...assetPrograms, 'helm'] as const;
+
+export type AssetProgram = (typeof allPrograms)[number];
 
 /** Where a program is built from: one of the pinned Go modules below `test/assets`. */
 export interface AssetSource {
@@ -32,6 +35,7 @@ export interface AssetSource {
 const assetsFolder = fileURLToPath(new URL('../assets/', import.meta.url));
 
 const packages = {
+  helm: { module: 'helm', dependency: 'helm.sh/helm/v4', command: '/cmd/helm' },
   etcd: { module: 'etcd', dependency: 'go.etcd.io/etcd/server/v3', command: '' },
   'kube-apiserver': { module: 'kubernetes', dependency: 'k8s.io/kubernetes', command: '/cmd/kube-apiserver' },
   'kube-controller-manager': {

@@ -20,6 +20,8 @@ import type { ProcessOwner } from './process-owner.ts';
 export interface EnsureAssetsOptions {
   /** Stops a build; nothing half-made and no lock stays. */
   readonly signal?: AbortSignal;
+  /** Those of a cluster unless told. */
+  readonly programs?: readonly AssetProgram[];
   /** Where a person sees what is being built; standard error unless told. */
   readonly output?: ProgressOutput;
   /** The process's own unless told. */
@@ -46,7 +48,7 @@ interface Build {
 }
 
 /**
- * Returns a folder that holds all programs of the test cluster under their names, building what is missing.
+ * Returns a folder that holds all programs that are asked for under their names, building what is missing.
  *
  * Each program is, in this order, the file that `TEST_ASSET_<PROGRAM>` names, a file in the folder
  * `KUBEBUILDER_ASSETS`, or one in the user's cache, which is built from the Go modules below `test/assets`.
@@ -57,7 +59,8 @@ export async function ensureAssets(options: EnsureAssetsOptions = {}): Promise<s
   const environment = options.environment ?? process.env;
   const cache = cacheFolder(environment);
   await checkGivenFolder(environment['KUBEBUILDER_ASSETS']);
-  const locations = await Promise.all(assetPrograms.map((program) => locate(program, environment, cache)));
+  const { programs = assetPrograms } = options;
+  const locations = await Promise.all(programs.map((program) => locate(program, environment, cache)));
   if ((await missingOf(locations)).length > 0) {
     const progress = new BuildProgress(options.output ?? process.stderr);
     await buildMissing({ locations, cache, progress, environment, signal: options.signal });
@@ -133,7 +136,7 @@ async function buildAll(missing: readonly CachedLocation[], build: Build): Promi
   const names = missing.map(({ program }) => program).join(', ');
   progress.note(
     `Building the programs that tests and demo run: ${names}.\n` +
-      `First time only; all of them take about 10 minutes on two cores. They are kept in ${cache}`,
+      `First time only; all of them take about 12 minutes on two cores. They are kept in ${cache}`,
   );
   for (const [index, { program, path, source }] of missing.entries()) {
     const folder = dirname(path);
@@ -152,17 +155,18 @@ async function folderOfAll(locations: readonly AssetLocation[], cache: string): 
 
   const paths = locations.map(({ path }) => path).join('\0');
   const set = join(cache, `set-${createHash('sha256').update(paths).digest('hex').slice(0, 12)}`);
-  if (await holdsAll(set)) return set;
+  const programs = locations.map(({ program }) => program);
+  if (await holdsAll(set, programs)) return set;
   const prepared = join(cache, `.preparing-${randomUUID()}`);
   await mkdir(prepared, { recursive: true });
   for (const { program, path } of locations) await symlink(path, join(prepared, program));
   await rename(prepared, set).catch(() => rm(prepared, { recursive: true, force: true }));
-  if (await holdsAll(set)) return set;
+  if (await holdsAll(set, programs)) return set;
   throw new AssetError(`${set} does not hold working links to all programs. Delete it and try again.`);
 }
 
-async function holdsAll(folder: string): Promise<boolean> {
-  const found = await Promise.all(assetPrograms.map((program) => isProgram(join(folder, program))));
+async function holdsAll(folder: string, programs: readonly AssetProgram[]): Promise<boolean> {
+  const found = await Promise.all(programs.map((program) => isProgram(join(folder, program))));
   return found.every(Boolean);
 }
 

@@ -18,10 +18,13 @@ export interface AuditedWrite {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  /** Tells the token that was used from others of the same user: `JTI=` and its `jti` claim; empty when it has none. */
+  readonly credential: string;
 }
 
 interface AuditEvent {
   readonly verb: string;
+  readonly user?: { readonly extra?: Readonly<Record<string, readonly string[]>> };
   readonly objectRef?: {
     readonly resource?: string;
     readonly subresource?: string;
@@ -66,12 +69,13 @@ export class AuditLog {
   async since(mark: AuditMark): Promise<readonly AuditedWrite[]> {
     const writes: AuditedWrite[] = [];
     for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
-      const { verb, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
+      const { verb, user, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
       const { resource = '', subresource, namespace = '', name = '' } = objectRef;
       const place = subresource === undefined ? resource : `${resource}/${subresource}`;
       const code = responseStatus?.code ?? 0;
       const kind = `${verb} ${place}${code >= 200 && code < 300 ? '' : ` ${code}`}`;
-      writes.push({ kind, namespace, name });
+      const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
+      writes.push({ kind, namespace, name, credential });
     }
     return writes;
   }

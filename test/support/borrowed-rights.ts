@@ -1,6 +1,6 @@
 // Rights that a user of a face has for a while.
 import { eventually } from './eventually.ts';
-import type { FaceFixture } from './face-fixture.ts';
+import type { FaceView } from './face-view.ts';
 import { type KubeObject, resource, roleBindings } from './resources.ts';
 
 /** A rule of a Role for the group of image streams. */
@@ -17,7 +17,7 @@ const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
 
 /** Gives a user a right in the scenario's namespace for as long as `work` takes. */
 export async function withRight(
-  face: FaceFixture,
+  face: FaceView,
   user: string,
   rule: ImageRule,
   work: () => Promise<void>,
@@ -41,7 +41,7 @@ export async function withRight(
 
 /** Binds a role to a user in the scenario's namespace for as long as `work` takes. */
 export async function withRole(
-  face: FaceFixture,
+  face: FaceView,
   user: string,
   { kind, name }: { readonly kind: 'Role' | 'ClusterRole'; readonly name: string },
   work: () => Promise<void>,
@@ -62,7 +62,7 @@ export async function withRole(
 }
 
 /** Waits until a user has a right. */
-export async function isAllowed(face: FaceFixture, user: string, rule: ImageRule): Promise<void> {
+export async function isAllowed(face: FaceView, user: string, rule: ImageRule): Promise<void> {
   const [verb = ''] = rule.verbs;
   const [name = '', subresource] = (rule.resources[0] ?? '').split('/');
   const flags = subresource === undefined ? [] : [`--subresource=${subresource}`];

@@ -2,19 +2,10 @@
 import { Agent, type Dispatcher, request } from 'undici';
 
 import { eventually } from './eventually.ts';
-import { type FaceAnswer, FaceFixture } from './face-fixture.ts';
-import { type ImageStreamTag, type KubeObject, resource, roleBindings } from './resources.ts';
+import { type FaceAnswer, FaceView, roles } from './face-view.ts';
+import { roleBindings } from './resources.ts';
 
 export const group = 'image.openshift.io';
-
-/** The custom resource behind what the face shows. */
-export const storedTags = resource<ImageStreamTag>(`${group}/v1crd`, 'ImageStreamTag', 'imagestreamtags');
-
-export const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
-  'rbac.authorization.k8s.io/v1',
-  'Role',
-  'roles',
-);
 
 /** The content types of patches. */
 export const patchTypes = {
@@ -52,20 +43,20 @@ export function messageOf({ body }: Pick<FaceAnswer, 'body'>): string {
 
 /** A face, and requests to it. */
 export class FaceCalls {
-  readonly face: FaceFixture;
+  readonly face: FaceView;
   readonly #agent: Agent;
 
-  private constructor(face: FaceFixture) {
+  private constructor(face: FaceView) {
     this.face = face;
-    this.#agent = new Agent({ connect: { ca: face.cluster.facts.ca } });
+    this.#agent = new Agent({ connect: { ca: face.view.facts.ca } });
   }
 
   static async start(): Promise<FaceCalls> {
-    return new FaceCalls(await FaceFixture.start());
+    return new FaceCalls(await FaceView.join());
   }
 
   async call({ method, path, body, type = 'application/json', user = 'admin' }: Call) {
-    const { facts } = this.face.cluster;
+    const { facts } = this.face.view;
     const answer = await request(facts.url + (path.startsWith('/') ? path : this.face.path(path)), {
       method,
       dispatcher: this.#agent,
@@ -127,7 +118,7 @@ export class FaceCalls {
     const as = subject.kind === 'User' ? ['--as', subject.name] : ['--as', 'x', '--as-group', subject.name];
     const of = subresource === undefined ? [] : ['--subresource', subresource];
     const question = ['auth', 'can-i', verbs[0] ?? '', `${plural}.${group}`, '-n', namespace, ...of, ...as];
-    await eventually(async () => (await this.face.cluster.kubectl(question)).exitCode === 0, {
+    await eventually(async () => (await this.face.view.kubectl(question)).exitCode === 0, {
       what: `the rights of ${subject.name}`,
     });
   }

@@ -38,8 +38,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await writeFile(policy, JSON.stringify(mirrorPolicy(cluster.registry.host)));
     const operator = await OperatorProcess.start({
       kubeconfigPath,
+      elects: true,
       // Tests do not wait half a minute for a second try.
-      args: ['--retry-min', '500ms', '--registry-policy', policy],
+      args: ['--retry-min=500ms', `--registry-policy=${policy}`, '--lease-namespace=imagestream-operator'],
     });
     const { facts } = cluster;
     project.provide('cluster', {

@@ -17,6 +17,8 @@ export interface OperatorOptions {
   readonly kubeconfigPath: string;
   /** Node's own flags and the program; the sources unless told. */
   readonly command?: readonly string[];
+  /** Whether it waits for a Lease before it works. By default it does not: then it is to be the only one in its cluster. */
+  readonly elects?: boolean;
   /** Further flags. */
   readonly args?: readonly string[];
   /** Beside the variables of this process. */
@@ -50,6 +52,8 @@ export class OperatorProcess {
       '127.0.0.1',
       '--health-port',
       '0',
+      '--leader-elect',
+      String(options.elects ?? false),
     ];
     const { command = [MAIN], args = [] } = options;
     // Without its cluster an operator whose starter was killed would try for ever.

@@ -1,4 +1,4 @@
-import type { FaceAnswer, FaceFixture } from './face-fixture.ts';
+import type { FaceAnswer, FaceView } from './face-view.ts';
 import { imageStreams, images } from './resources.ts';
 
 /** What the status of a result says that went well. */
@@ -11,9 +11,9 @@ export function from(pullSpec: string, more: object = {}): object {
 
 /** ImageStreamImports of a test, as the admin in the namespace of the face's scenario. */
 export class StreamImports {
-  readonly #face: FaceFixture;
+  readonly #face: FaceView;
 
-  constructor(face: FaceFixture) {
+  constructor(face: FaceView) {
     this.#face = face;
   }
 

@@ -1,10 +1,10 @@
 // The API face: tags as oc sets and deletes them, with the operator behind it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { FaceCalls, group, istag, messageOf, patchTypes, storedTags } from '../support/face-calls.ts';
-import { served } from '../support/face-fixture.ts';
-import { createNamespace, type TestNamespace } from '../support/fixture.ts';
-import type { ImageStreamTag } from '../support/resources.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceCalls, group, istag, messageOf, patchTypes } from '../../support/face-calls.ts';
+import { served, storedTags } from '../../support/face-view.ts';
+import { createNamespace, type TestNamespace } from '../../support/fixture.ts';
+import type { ImageStreamTag } from '../../support/resources.ts';
 
 let calls: FaceCalls;
 

@@ -1,7 +1,7 @@
 // The API face: what is refused of a tag that is written or deleted, and how.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { FaceCalls, group, istag, messageOf } from '../support/face-calls.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceCalls, group, istag, messageOf } from '../../support/face-calls.ts';
 
 let calls: FaceCalls;
 

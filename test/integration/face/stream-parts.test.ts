@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { isAllowed, withRight, withRole } from '../support/borrowed-rights.ts';
-import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served } from '../support/face-fixture.ts';
+import { isAllowed, withRight, withRole } from '../../support/borrowed-rights.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceView, served } from '../../support/face-view.ts';
 import {
   buildAttestation,
   buildImage,
@@ -13,20 +13,20 @@ import {
   pushBuilt,
   pushIndex,
   pushManifest,
-} from '../support/images.ts';
-import type { KubeClient } from '../support/kube-client.ts';
-import { secrets } from '../support/resources.ts';
-import { Scenario } from '../support/scenario.ts';
+} from '../../support/images.ts';
+import type { KubeClient } from '../../support/kube-client.ts';
+import { secrets } from '../../support/resources.ts';
+import { Scenario } from '../../support/scenario.ts';
 
-let face: FaceFixture;
+let face: FaceView;
 let alice: KubeClient;
 
 const mayPull = { resources: ['imagestreams/layers'], verbs: ['get'] };
 
 beforeAll(async () => {
-  face = await FaceFixture.start();
+  face = await FaceView.join();
   alice = face.view.clientOf('alice');
-  const rights = fileURLToPath(new URL('../../config/operator/user-rights.yaml', import.meta.url));
+  const rights = fileURLToPath(new URL('../../../config/operator/user-rights.yaml', import.meta.url));
   expect((await face.view.kubectl(['apply', '-f', rights])).stderr).toBe('');
 }, 120_000);
 afterAll(() => face?.stop());

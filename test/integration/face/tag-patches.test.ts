@@ -1,7 +1,7 @@
 // The API face: ImageTags, and patches of both kinds by which a tag is written.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { FaceCalls, group, istag, itag, messageOf, patchTypes } from '../support/face-calls.ts';
+import { FaceCalls, group, istag, itag, messageOf, patchTypes } from '../../support/face-calls.ts';
 
 let calls: FaceCalls;
 
@@ -111,7 +111,8 @@ describe('an ImageTag', () => {
   ])('is refused: $code $message', async ({ name, sent, code, message }) => {
     const metadata = 'metadata' in sent ? sent.metadata : {};
     const stream = (await calls.get('imagestreams/web')).body['metadata'] as Record<string, unknown>;
-    const unchanged = name === 'web:nothing' ? { labels: stream['labels'] } : {};
+    const { labels, annotations } = stream;
+    const unchanged = name === 'web:nothing' ? { labels, annotations } : {};
     const body = { ...itag(name, {}), ...sent, metadata: { name, ...unchanged, ...metadata } };
     const answer = await calls.call({ method: 'PUT', path: `imagetags/${name}`, body });
     expect(answer.status).toBe(code);

@@ -1,13 +1,13 @@
 // The API face: tags and images under the names that OpenShift gives them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served } from '../support/face-fixture.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceView, served } from '../../support/face-view.ts';
 
-let face: FaceFixture;
+let face: FaceView;
 
 beforeAll(async () => {
-  face = await FaceFixture.start();
+  face = await FaceView.join();
 }, 120_000);
 afterAll(() => face?.stop());
 

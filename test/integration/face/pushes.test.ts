@@ -1,19 +1,19 @@
 // The API face: pushes by ImageStreamMappings.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { withRight } from '../support/borrowed-rights.ts';
-import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served } from '../support/face-fixture.ts';
-import { type BuiltImage, buildImage, buildIndex, descriptorOf } from '../support/images.ts';
-import type { KubeClient } from '../support/kube-client.ts';
-import { resource } from '../support/resources.ts';
-import { Scenario, trigger, triggers } from '../support/scenario.ts';
+import { withRight } from '../../support/borrowed-rights.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceView, served } from '../../support/face-view.ts';
+import { type BuiltImage, buildImage, buildIndex, descriptorOf } from '../../support/images.ts';
+import type { KubeClient } from '../../support/kube-client.ts';
+import { resource } from '../../support/resources.ts';
+import { Scenario, trigger, triggers } from '../../support/scenario.ts';
 
-let face: FaceFixture;
+let face: FaceView;
 let alice: KubeClient;
 
 beforeAll(async () => {
-  face = await FaceFixture.start();
+  face = await FaceView.join();
   alice = face.view.clientOf('alice');
 }, 120_000);
 afterAll(() => face?.stop());

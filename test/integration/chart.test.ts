@@ -1,0 +1,281 @@
+// The Helm chart gives what the kustomizations give, object by object, and installs, upgrades and goes as an administrator expects.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { load, loadAll } from 'js-yaml';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { read, root } from '../support/documents.ts';
+import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
+import { hardeningFaults, type InstalledDeployment } from '../support/hardening.ts';
+import { chartFolder, type Helm, prepareHelm } from '../support/helm.ts';
+import { imageStream, imageStreams, type KubeObject } from '../support/resources.ts';
+
+/** The first run builds Helm. */
+const buildMs = 900_000;
+
+let folder: string;
+let cluster: SharedCluster;
+let helm: Helm;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chart-test-'));
+  cluster = sharedCluster();
+  helm = await prepareHelm(folder, join(folder, 'none'));
+}, buildMs);
+afterAll(async () => {
+  await cluster.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('the chart', () => {
+  const digest = `sha256:${'7'.repeat(64)}`;
+
+  it.each<{ name: string; values: object; base: string; components?: string[]; images?: object[] }>([
+    { name: 'nothing', values: {}, base: 'config/default' },
+    { name: 'the API face', values: { api: { enabled: true } }, base: 'config/with-api' },
+    {
+      name: 'all options',
+      values: {
+        api: { enabled: true },
+        priorityClassName: 'system-cluster-critical',
+        notifications: { enabled: true },
+        podMonitor: { enabled: true },
+      },
+      base: 'config/with-api',
+      components: ['priority-class', 'notifications', 'pod-monitor'],
+    },
+    {
+      name: 'an image by its digest',
+      values: { api: { enabled: true }, image: { repository: 'registry.example.test/iso', digest } },
+      base: 'config/with-api',
+      images: [{ name: 'imagestream-operator', newName: 'registry.example.test/iso', digest }],
+    },
+    {
+      name: 'another tag',
+      values: { image: { tag: '7' } },
+      base: 'config/default',
+      images: [{ name: 'imagestream-operator', newTag: '7' }],
+    },
+  ])('with $name chosen gives what $base does', async ({ values, base, components = [], images = [] }) => {
+    const rendered = (await template(values)).map(withoutMarks);
+    const wanted = (await kustomize({ base, components, images }))
+      // Helm makes the namespace itself, or finds it.
+      .filter(({ kind }) => kind !== 'Namespace')
+      .map(withoutMarks);
+    expect(wanted.length).toBeGreaterThan(10);
+    expect(rendered.map(nameOf).toSorted()).toEqual(wanted.map(nameOf).toSorted());
+    for (const object of wanted) expect(rendered.find(sameAs(object)), nameOf(object)).toEqual(object);
+  });
+
+  it('puts everything into the namespace of its release, but for what belongs elsewhere', async () => {
+    const objects = await template({ api: { enabled: true }, notifications: { enabled: true } }, 'elsewhere');
+    const places = new Set(objects.map(({ metadata }) => metadata.namespace));
+    expect(places).toEqual(new Set([undefined, 'elsewhere', 'kube-system']));
+    expect(JSON.stringify(objects).match(/"namespace":"imagestream-operator"/g)).toBeNull();
+  });
+
+  it('keeps pods narrow with every value', async () => {
+    const pods = await deployments({
+      api: { enabled: true, resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { memory: '1Gi' } } },
+      notifications: { enabled: true },
+      priorityClassName: 'high',
+    });
+    expect(pods).toHaveLength(2);
+    expect(pods.flatMap(hardeningFaults)).toEqual([]);
+  });
+
+  it('passes values on to the pods', async () => {
+    const resources = { requests: { cpu: '1', memory: '1Gi' }, limits: { memory: '2Gi' } };
+    const [operator, api] = await deployments({
+      replicas: 3,
+      resources,
+      extraArgs: ['--schedule-period=5m'],
+      env: [{ name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' }],
+      nodeSelector: { disk: 'fast' },
+      tolerations: [{ key: 'infra', operator: 'Exists' }],
+      image: { pullPolicy: 'Always', pullSecrets: ['regcred'] },
+      api: { enabled: true, replicas: 1, extraArgs: ['--history-limit=7'] },
+    });
+    const shared = {
+      nodeSelector: { disk: 'fast', 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'infra', operator: 'Exists' }],
+      imagePullSecrets: [{ name: 'regcred' }],
+    };
+    expect(operator?.spec).toMatchObject({ replicas: 3, template: { spec: shared } });
+    expect(operator?.spec.template.spec.containers).toMatchObject([
+      {
+        resources,
+        args: ['--schedule-period=5m'],
+        imagePullPolicy: 'Always',
+        env: expect.arrayContaining([
+          { name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' },
+          expect.objectContaining({ name: 'POD_NAME' }),
+        ]),
+      },
+    ]);
+    expect(api?.spec).toMatchObject({ replicas: 1, template: { spec: shared } });
+    expect(api?.spec.template.spec.containers).toMatchObject([{ args: ['--history-limit=7'] }]);
+  });
+
+  it.each([
+    { values: { networkPolicy: { enabled: false } }, gone: 'NetworkPolicy' },
+    { values: { podDisruptionBudget: { enabled: false } }, gone: 'PodDisruptionBudget' },
+    { values: { crds: { install: false } }, gone: 'CustomResourceDefinition' },
+  ])('leaves out every $gone with $values', async ({ values, gone }) => {
+    const notifications = { enabled: true };
+    const all = { api: { enabled: true }, notifications };
+    expect((await template(all)).map(({ kind }) => kind)).toContain(gone);
+    expect((await template({ ...all, ...values })).map(({ kind }) => kind)).not.toContain(gone);
+  });
+
+  it('has no budget for a single operator, which would stop whoever drains its machine', async () => {
+    const names = (await template({ replicas: 1 })).map(({ kind }) => kind);
+    expect(names).not.toContain('PodDisruptionBudget');
+  });
+
+  it('leaves the roles of the cluster to another release', async () => {
+    const objects = await template({ userRoles: { install: false } });
+    expect(objects.filter(({ kind }) => kind === 'ClusterRole').map(({ metadata }) => metadata.name)).toEqual(
+      ['imagestream-operator'],
+    );
+  });
+
+  it.each([
+    { name: 'a name that there is not', values: { replica: 3 }, wanted: 'replica' },
+    { name: 'a digest that is none', values: { image: { digest: 'latest' } }, wanted: 'digest' },
+    { name: 'a word for a number', values: { replicas: 'two' }, wanted: 'replicas' },
+    { name: 'one flag as a text', values: { extraArgs: '--log-level=debug' }, wanted: 'extraArgs' },
+  ])('refuses $name', async ({ values, wanted }) => {
+    const { exitCode, stderr } = await runTemplate(values, 'imagestream-operator');
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain(wanted);
+  });
+
+  it('has the version of the package', () => {
+    const { version } = JSON.parse(read('package.json')) as { version: string };
+    expect(load(read('charts/imagestream-operator/Chart.yaml'))).toMatchObject({
+      version,
+      appVersion: version,
+    });
+  });
+
+  it('is what the linter of Helm wants', async () => {
+    expect(await helm(['lint', '--strict', chartFolder])).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('a release', () => {
+  const place = ['--namespace', 'streams'];
+  let own: Cluster;
+  let ownHelm: Helm;
+
+  beforeAll(async () => {
+    own = await startCluster({ assets: inject('cluster').assets, registry: false });
+    ownHelm = await prepareHelm(folder, own.kubeconfigPath);
+  }, buildMs);
+  afterAll(() => own?.stop());
+
+  it('is installed, upgraded to other values, and goes without the streams', {
+    timeout: 120_000,
+  }, async () => {
+    await succeed(['install', 'iso', chartFolder, ...place, '--create-namespace']);
+    const streams = await own.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    expect(streams).toMatchObject({ exitCode: 0 });
+    await using kube = own.client();
+    await kube.create(imageStreams, imageStream({ namespace: 'default', name: 'web' }));
+
+    await succeed(['upgrade', 'iso', chartFolder, ...place, '--set', 'replicas=1']);
+    const replicas = await own.kubectl([
+      'get',
+      'deployment',
+      'imagestream-operator',
+      ...place,
+      '-o',
+      'jsonpath={.spec.replicas}',
+    ]);
+    expect(replicas.stdout).toBe('1');
+
+    await succeed(['uninstall', 'iso', ...place]);
+    expect(await kube.get(imageStreams, { namespace: 'default', name: 'web' })).toMatchObject({
+      metadata: { name: 'web' },
+    });
+    const left = await own.kubectl([
+      'get',
+      'deployment,serviceaccount,networkpolicy,poddisruptionbudget,clusterrole,clusterrolebinding,role',
+      ...place,
+      '-o',
+      'name',
+      '-l',
+      'app.kubernetes.io/part-of=imagestream-operator',
+    ]);
+    expect(left.stdout).toBe('');
+  });
+
+  async function succeed(args: readonly string[]): Promise<void> {
+    const { exitCode, stderr } = await ownHelm(args);
+    expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
+  }
+});
+
+async function runTemplate(values: object, namespace: string) {
+  const file = join(await mkdtemp(join(folder, 'values-')), 'values.json');
+  await writeFile(file, JSON.stringify(values));
+  return helm(['template', 'iso', chartFolder, '--namespace', namespace, '--values', file]);
+}
+
+/** What the chart makes of these values. */
+async function template(values: object, namespace = 'imagestream-operator'): Promise<KubeObject[]> {
+  const { stdout, stderr, exitCode } = await runTemplate(values, namespace);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  return (loadAll(stdout) as (KubeObject | null)[]).filter((object) => object !== null);
+}
+
+/** The Deployments of the operator and, if it is there, of the API face. */
+async function deployments(values: object): Promise<InstalledDeployment[]> {
+  const objects = (await template(values)).filter(
+    (object): object is InstalledDeployment => object.kind === 'Deployment',
+  );
+  return objects.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}
+
+async function kustomize(choice: {
+  readonly base: string;
+  readonly components: readonly string[];
+  readonly images: readonly object[];
+}): Promise<KubeObject[]> {
+  const { base, components, images } = choice;
+  const own = await mkdtemp(join(tmpdir(), 'chart-kustomize-'));
+  onTestFinished(() => rm(own, { recursive: true, force: true }));
+  const kustomization = {
+    resources: [relative(own, join(root, base))],
+    components: components.map((name) => relative(own, join(root, 'config/components', name))),
+    images,
+  };
+  await writeFile(join(own, 'kustomization.yaml'), JSON.stringify(kustomization));
+  const { stdout, stderr, exitCode } = await cluster.kubectl(['kustomize', own]);
+  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+  return loadAll(stdout) as KubeObject[];
+}
+
+/** Without the labels and annotations by which Helm knows what is its own. */
+function withoutMarks(object: KubeObject): KubeObject {
+  const isMark = ([key]: [string, string]): boolean =>
+    key.startsWith('helm.sh/') ||
+    /^app\.kubernetes\.io\/(?:instance|managed-by|version)$/.test(key) ||
+    // kubectl apply -f crds/ does without.
+    (object.kind === 'CustomResourceDefinition' && key === 'app.kubernetes.io/part-of');
+  const { labels = {}, annotations = {}, ...metadata } = object.metadata;
+  const kept = (texts: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(texts).filter((entry) => !isMark(entry)));
+  return { ...object, metadata: { ...metadata, labels: kept(labels), annotations: kept(annotations) } };
+}
+
+function nameOf({ kind, metadata: { namespace = '', name } }: KubeObject): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function sameAs(wanted: KubeObject): (object: KubeObject) => boolean {
+  return (object) => nameOf(object) === nameOf(wanted);
+}
