@@ -8,12 +8,12 @@ export function withItemGenerations(sent: ImageStream, present: ImageStream): Im
   return { ...sent, status: { ...status, tags: status.tags.map((entry) => counted(entry, present)) } };
 }
 
-function counted(entry: NamedTagEventList, { metadata, spec, status }: ImageStream): NamedTagEventList {
+function counted(entry: NamedTagEventList, present: ImageStream): NamedTagEventList {
   const [newest, ...older] = Array.isArray(entry?.items) ? entry.items : [];
   if (newest === undefined || newest.generation) return entry;
-  const before = status?.tags?.find(({ tag }) => tag === entry.tag)?.items?.[0];
-  const own = spec?.tags?.find(({ name }) => name === entry.tag)?.generation ?? undefined;
+  const before = present.status?.tags?.find(({ tag }) => tag === entry.tag)?.items?.[0];
   const isChanged = before !== undefined && before.image !== newest.image;
-  const generation = (isChanged ? own : undefined) ?? metadata.generation ?? 0;
+  const own = isChanged ? present.spec?.tags?.find(({ name }) => name === entry.tag)?.generation : undefined;
+  const generation = own ?? present.metadata.generation ?? 0;
   return { ...entry, items: [{ ...newest, generation }, ...older] };
 }
