@@ -157,28 +157,35 @@ describe('oc new-app', () => {
 });
 
 describe('oc set', () => {
-  it('triggers', async () => {
-    const { scenario } = calls.face;
+  const byHand = 'example.com/none:2';
+  /** Sets an image by hand, and returns the one that the container has when a workload that was made later has been dealt with. */
+  const handled = async (name: string): Promise<string | undefined> => {
+    const { scenario, pushed } = calls.face;
+    await calls.face.kubectl('set', 'image', `deployment/${name}`, `main=${byHand}`);
+    const later = `after-${name}`;
+    await scenario.createDeployment(later, { main: byHand }, triggers(trigger('web:latest', 'main')));
+    await scenario.containerHas(later, 'main', scenario.pinned(pushed.digest));
+    return (await scenario.deployment(name)).spec.template.spec.containers[0]?.image;
+  };
+
+  it('triggers, --manual and --auto', async () => {
+    const { scenario, pushed } = calls.face;
     await scenario.createDeployment('triggered', { main: 'example.com/none:1' }, {});
     const place = { namespace: scenario.namespace, name: 'triggered', patchType: 'strategic' } as const;
     const set = (entry: object) =>
       calls.face.view.kube.patch(deployments, place, { metadata: { annotations: triggers(entry) } });
     await set(trigger('web:latest', 'main'));
-    await scenario.containerHas('triggered', 'main', scenario.pinned(calls.face.pushed.digest));
+    await scenario.containerHas('triggered', 'main', scenario.pinned(pushed.digest));
     await set({ ...trigger('web:latest', 'main'), paused: true });
-    await calls.face.kubectl('set', 'image', 'deployment/triggered', 'main=example.com/none:2');
+    expect(await handled('triggered')).toBe(byHand);
     await set(trigger('web:latest', 'main'));
-    await scenario.containerHas('triggered', 'main', scenario.pinned(calls.face.pushed.digest));
+    await scenario.containerHas('triggered', 'main', scenario.pinned(pushed.digest));
   });
 
   it('triggers --remove of the last one leaves the text null, which is no trigger', async () => {
-    const { scenario } = calls.face;
     const nothing = { 'image.openshift.io/triggers': 'null' };
-    await scenario.createDeployment('untriggered', { main: 'example.com/none:1' }, nothing);
-    await calls.face.kubectl('set', 'image', 'deployment/untriggered', 'main=example.com/none:2');
-    expect((await scenario.deployment('untriggered')).spec.template.spec.containers[0]?.image).toBe(
-      'example.com/none:2',
-    );
+    await calls.face.scenario.createDeployment('untriggered', { main: 'example.com/none:1' }, nothing);
+    expect(await handled('untriggered')).toBe(byHand);
   });
 
   it('image-lookup', async () => {
