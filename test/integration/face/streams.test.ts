@@ -52,6 +52,18 @@ describe('an ImageStream is shown', () => {
     expect(JSON.parse(first.toString().split('\n')[0] ?? '')).toEqual({ type: 'ADDED', object: listed });
   });
 
+  it('to who selects it by its repository', async () => {
+    const spec = { dockerImageRepository: `${face.scenario.proxy.host}/selected` };
+    expect(
+      (await face.send('POST', face.path('imagestreams'), { metadata: { name: 'selected' }, spec })).status,
+    ).toBe(201);
+    const selector = `--field-selector=spec.dockerImageRepository=${spec.dockerImageRepository}`;
+    expect(await face.kubectl('get', 'is', '-o', 'name', selector)).toBe(
+      'imagestream.image.openshift.io/selected\n',
+    );
+    await face.kubectl('delete', 'is', 'selected');
+  });
+
   it('with its tags by name', async () => {
     await face.scenario.createTags('sorted', [{ name: 'b' }, { name: 'a' }]);
     expect((await shown('sorted')).spec?.tags?.map(({ name }) => name)).toEqual(['a', 'b']);
