@@ -117,7 +117,7 @@ export class Oc {
     const { user } = this;
     const answer = await this.calls.call({ method, path, user, ...(body && { body }) });
     const warning = answer.headers['warning'];
-    if (warning !== undefined) throw new Error(`Warning: ${warning}`);
+    if (warning !== undefined) throw new Error(`Warning: ${[warning].flat().join()}`);
     return answer;
   }
 
@@ -205,21 +205,27 @@ export function describedTag({ metadata, spec, status }: WireStream, name: strin
   const tag = spec.tags?.find((each) => each.name === name);
   const entry = status.tags?.find((each) => each.tag === name);
   const conditions = entry?.conditions?.filter(({ type }) => type === 'ImportSuccess') ?? [];
-  const observed = Math.max(0, entry?.items?.[0]?.generation ?? 0, conditions[0]?.generation ?? 0);
-  const isImporting = tag?.from !== undefined && !tag.reference && (tag.generation ?? 0) > observed;
+  const items = entry?.items ?? [];
+  const observed = Math.max(0, items[0]?.generation ?? 0, conditions[0]?.generation ?? 0);
   return [
     sourceLine(tag, metadata.namespace),
-    ...(tag?.importPolicy?.insecure ? ['will use insecure HTTPS or HTTP connections'] : []),
-    ...(tag?.referencePolicy?.type === 'Local'
-      ? ['prefer registry pullthrough when referencing this tag']
-      : []),
-    ...(isImporting ? ['~ importing latest image ...'] : []),
+    ...notesOf(tag, observed),
     ...conditions
       .filter((condition) => condition.status === 'False')
       .map(({ reason, message }) => `! error: Import failed (${reason}): ${message}`),
-    ...(entry?.items ?? []).map(
-      ({ dockerImageReference }, i) => `${i === 0 ? '* ' : ''}${dockerImageReference}`,
-    ),
+    ...items.map(({ dockerImageReference }, i) => `${i === 0 ? '* ' : ''}${dockerImageReference}`),
+  ];
+}
+
+/** Notes on a tag whose last import that came to an end was of this generation. */
+function notesOf(tag: WireTag | undefined, observed: number): readonly string[] {
+  if (tag === undefined) return [];
+  const { from, reference, generation, importPolicy, referencePolicy } = tag;
+  const isImporting = from !== undefined && !reference && (generation ?? 0) > observed;
+  return [
+    ...(importPolicy?.insecure ? ['will use insecure HTTPS or HTTP connections'] : []),
+    ...(referencePolicy?.type === 'Local' ? ['prefer registry pullthrough when referencing this tag'] : []),
+    ...(isImporting ? ['~ importing latest image ...'] : []),
   ];
 }
 

@@ -15,7 +15,7 @@ interface Found {
 
 let calls: FaceCalls;
 let oc: Oc;
-/** An image that says how to run it, under the tag `app`. */
+/** An image that nobody else has and that says how to run it: `app:latest`, in the registry under the tag `app`. */
 let app: BuiltImage;
 
 const run = { ExposedPorts: { '8080/tcp': {} }, Volumes: { '/data': {} } };
@@ -23,8 +23,12 @@ const run = { ExposedPorts: { '8080/tcp': {} }, Volumes: { '/data': {} } };
 beforeAll(async () => {
   calls = await FaceCalls.start();
   oc = new Oc(calls);
-  const target = { host: calls.face.view.registryHost, repository: calls.face.scenario.repository };
-  app = await pushImage({ ...target, tag: 'app' }, { content: 'app', environment: { A: 'b' }, run });
+  const { scenario, view } = calls.face;
+  const { repository } = scenario;
+  const target = { host: view.registryHost, repository, tag: 'app' };
+  app = await pushImage(target, { content: repository, environment: { A: 'b' }, run });
+  await scenario.createTags('app', [scenario.dockerTag('latest', 'app')]);
+  await scenario.tagHas('app', 'latest', app.digest);
 }, 120_000);
 afterAll(() => calls?.stop());
 
@@ -203,16 +207,16 @@ describe('oc set', () => {
     }
   });
 
-  it.each(['imagestreamtags/web:latest', 'imagestreamimages/web@<digest>'])(
+  it.each(['imagestreamtags/app:latest', 'imagestreamimages/app@<digest>'])(
     'image --source of %s',
     async (source) => {
-      const { scenario, pushed } = calls.face;
-      const { body } = await oc.get(source.replace('<digest>', pushed.digest));
+      const { scenario } = calls.face;
+      const { body } = await oc.get(source.replace('<digest>', app.digest));
       const { dockerImageReference } = body['image'] as { dockerImageReference: string };
       const name = source.split('/')[0] ?? '';
       await scenario.createDeployment(name, { main: 'example.com/none:1' }, {});
       await calls.face.kubectl('set', 'image', `deployment/${name}`, `main=${dockerImageReference}`);
-      await scenario.containerHas(name, 'main', scenario.pinned(pushed.digest));
+      await scenario.containerHas(name, 'main', scenario.pinned(app.digest));
     },
   );
 });
@@ -262,21 +266,20 @@ describe('the roles of a namespace', () => {
 
 describe('kubectl', () => {
   it.each([
-    { what: 'is/web', columns: ['NAME', 'IMAGE REPOSITORY', 'TAGS', 'UPDATED'] },
-    { what: 'istag/web:latest', columns: ['NAME', 'IMAGE REFERENCE', 'UPDATED', 'IMAGE NAME'] },
-    { what: 'itag/web:latest', columns: ['NAME', 'SPEC', 'STATUS', 'HISTORY', 'UPDATED'] },
-    { what: 'isimage/web@<digest>', columns: ['NAME', 'UPDATED', 'IMAGE REFERENCE', 'IMAGE NAME'] },
+    { what: 'is/app', columns: ['NAME', 'IMAGE REPOSITORY', 'TAGS', 'UPDATED'] },
+    { what: 'istag/app:latest', columns: ['NAME', 'IMAGE REFERENCE', 'UPDATED', 'IMAGE NAME'] },
+    { what: 'itag/app:latest', columns: ['NAME', 'SPEC', 'STATUS', 'HISTORY', 'UPDATED'] },
+    { what: 'isimage/app@<digest>', columns: ['NAME', 'UPDATED', 'IMAGE REFERENCE', 'IMAGE NAME'] },
     { what: 'image/<digest>', columns: ['NAME', 'IMAGE REFERENCE'] },
   ])('get $what -o wide has $columns', async ({ what, columns }) => {
-    const { pushed, scenario } = calls.face;
-    const name = what.replace('<digest>', pushed.digest);
+    const { scenario } = calls.face;
+    const name = what.replace('<digest>', app.digest);
     const [head = '', row = ''] = (await calls.face.kubectl('get', name, '-o', 'wide')).split('\n');
     expect(head.trim().split(/\s{2,}/)).toEqual(columns);
     expect(row).toContain(name.slice(name.indexOf('/') + 1));
     if (columns.includes('UPDATED')) expect(row).toMatch(/(second|minute)s? ago/);
-    if (columns.includes('IMAGE REFERENCE')) expect(row).toContain(scenario.pinned(pushed.digest));
-    if (columns.includes('STATUS'))
-      expect(row).toMatch(new RegExp(`\\sTag\\s+image/${pushed.digest}\\s+1\\s`));
+    if (columns.includes('IMAGE REFERENCE')) expect(row).toContain(scenario.pinned(app.digest));
+    if (columns.includes('STATUS')) expect(row).toMatch(new RegExp(`\\sTag\\s+image/${app.digest}\\s+1\\s`));
   });
 
   it('get all has the streams once', async () => {

@@ -322,6 +322,15 @@ describe('oc create', () => {
 });
 
 describe('oc describe', () => {
+  it('is says of a source that is not there that it is not, and not that it imports', async () => {
+    const from = { kind: 'ImageStreamTag', name: 'web:nowhere' };
+    expect((await oc.tag('waiting:one', { from })).status).toBe(201);
+    expect(await settled('waiting', 'one')).toEqual([
+      'tagged from web:nowhere',
+      expect.stringContaining('! error: Import failed (NotFound): '),
+    ]);
+  });
+
   it.each([
     { resource: 'imagestreamtags', name: () => 'described:latest' },
     { resource: 'imagetags', name: () => 'described:latest' },
