@@ -21,6 +21,8 @@ export interface Config {
   readonly healthHost: string;
   /** 0 lets the system choose. */
   readonly healthPort: number;
+  /** The one namespace that is served; undefined: all of them. */
+  readonly namespace: string | undefined;
   readonly logLevel: LogLevel;
   readonly importMode: ImportMode;
   readonly platform: Platform;
@@ -100,6 +102,13 @@ export const settings: { readonly [K in keyof Config]-?: Setting<Exclude<Config[
     fallback: '8080',
     help: 'port of /livez, /readyz and /metrics; 0 picks a free one',
     parse: (text) => integer(text, 0, 65_535),
+  },
+  namespace: {
+    flag: 'namespace',
+    env: 'IMAGESTREAM_NAMESPACE',
+    fallback: undefined,
+    help: 'serve this namespace alone, with rights in it alone and without Image objects; without it all namespaces',
+    parse: (text) => objectName(text),
   },
   logLevel: {
     flag: 'log-level',

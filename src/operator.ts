@@ -11,7 +11,7 @@ import {
 import { ImageSweeper } from './controllers/image-sweeper.ts';
 import { JobReplacer } from './controllers/job-replacer.ts';
 import { PushTrust, takeHints } from './controllers/push-hints.ts';
-import { Sharing } from './controllers/sharing.ts';
+import { ownStreamsOnly, Sharing } from './controllers/sharing.ts';
 import { dependentsOf, StreamSources } from './controllers/stream-sources.ts';
 import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
 import { TagObjectWriter } from './controllers/tag-object-writer.ts';
@@ -153,7 +153,8 @@ function createWork(
       jobs.resume({ enqueue: (key) => controllers.triggers.enqueue(key), has: shard.has }, signal),
     );
     // Images belong to no namespace: one process sweeps them.
-    if (shard.number === 0) running.push(createSweeper(parts, shared).run(signal));
+    if (shard.number === 0 && shared.keeper.keepsObjects)
+      running.push(createSweeper(parts, shared).run(signal));
     const cancel = parts.clock.setTimer(settleMs, parts.freeMemory);
     signal.addEventListener('abort', cancel, { once: true });
   };
@@ -195,14 +196,15 @@ async function createShared(
   { client, leadership, signal }: { client: KubeClient; leadership: Leadership; signal: AbortSignal },
 ): Promise<Shared> {
   const { config, log, clock } = parts;
-  const keeper = new ImageKeeper({ client, clock, log });
+  const { namespace } = config;
+  const keeper = new ImageKeeper({ client, clock, log, keepsObjects: namespace === undefined });
   const registry = await createRegistryStack({ ...parts, client, keeper });
   const recorder = new EventRecorder({ client, clock, log, signal });
   const stores = createStores(config);
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
-  const jobs = new JobReplacer({ client, clock, log });
+  const jobs = new JobReplacer({ client, clock, log, namespace });
   return { client, leadership, keeper, registry, recorder, stores, views, checks, trust, jobs };
 }
 
@@ -218,7 +220,7 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { client, leadership, recorder, stores, views } = shared;
   const { streams, tagObjects } = stores;
   const takes = (key: ObjectKey): boolean => leadership.owns(splitKey(key).namespace ?? '');
-  const sharing = new Sharing({ client, clock, log });
+  const sharing = config.namespace === undefined ? new Sharing({ client, clock, log }) : ownStreamsOnly;
   const { importer } = shared.registry;
   const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
   const restorer = new ImageRestorer({ importer, onRestored, clock, log });

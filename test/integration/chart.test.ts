@@ -46,6 +46,13 @@ describe('the chart', () => {
       base: 'config/with-api',
       components: ['priority-class', 'notifications', 'pod-monitor'],
     },
+    { name: 'one namespace', values: { namespaced: true }, base: 'config/namespaced' },
+    {
+      name: 'one namespace and notifications',
+      values: { namespaced: true, notifications: { enabled: true } },
+      base: 'config/namespaced',
+      components: ['notifications'],
+    },
     {
       name: 'an image by its digest',
       values: { api: { enabled: true }, image: { repository: 'registry.example.test/iso', digest } },
@@ -64,7 +71,7 @@ describe('the chart', () => {
       // Helm makes the namespace itself, or finds it.
       .filter(({ kind }) => kind !== 'Namespace')
       .map(withoutMarks);
-    expect(wanted.length).toBeGreaterThan(10);
+    expect(wanted.length).toBeGreaterThan(7);
     expect(rendered.map(nameOf).toSorted()).toEqual(wanted.map(nameOf).toSorted());
     for (const object of wanted) expect(rendered.find(sameAs(object)), nameOf(object)).toEqual(object);
   });
@@ -146,6 +153,11 @@ describe('the chart', () => {
     { name: 'a name that there is not', values: { replica: 3 }, wanted: 'replica' },
     { name: 'a digest that is none', values: { image: { digest: 'latest' } }, wanted: 'digest' },
     { name: 'a word for a number', values: { replicas: 'two' }, wanted: 'replicas' },
+    {
+      name: 'the API face for one namespace',
+      values: { namespaced: true, api: { enabled: true } },
+      wanted: 'whole cluster',
+    },
     { name: 'one flag as a text', values: { extraArgs: '--log-level=debug' }, wanted: 'extraArgs' },
   ])('refuses $name', async ({ values, wanted }) => {
     const { exitCode, stderr } = await runTemplate(values, 'imagestream-operator');
