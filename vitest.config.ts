@@ -11,8 +11,17 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'face',
+          include: ['test/integration/face/*.test.ts'],
+          globalSetup: ['test/support/face-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

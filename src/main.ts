@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
-import { parseInvocation } from './config.ts';
+import { parseInvocation } from './invocation.ts';
 import { createLogger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
 import { startOperator } from './operator.ts';
@@ -15,7 +15,7 @@ const graceMs = 6_000;
 const lastCallMs = 9_000;
 
 async function main(): Promise<number> {
-  const invocation = parseInvocation(process.argv.slice(2), process.env);
+  const invocation = parseInvocation('operator', process.argv.slice(2), process.env);
   if (invocation.kind === 'help') {
     process.stdout.write(invocation.text);
     return 0;

@@ -9,6 +9,7 @@ import {
   imageStreamReconcile,
 } from './controllers/image-stream-controller.ts';
 import { ImageSweeper } from './controllers/image-sweeper.ts';
+import { Importer } from './controllers/importer.ts';
 import { JobReplacer } from './controllers/job-replacer.ts';
 import { PushTrust, takeHints } from './controllers/push-hints.ts';
 import { ownStreamsOnly, Sharing } from './controllers/sharing.ts';
@@ -33,7 +34,7 @@ import { createLeadership, type Leadership, type Shard } from './leadership.ts';
 import { type NotificationReceiver, startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ProxySettings } from './registry/proxy.ts';
-import { createRegistryStack, type RegistryStack } from './registry-stack.ts';
+import { createRegistryStack, type RegistryStack, type RegistryStackParts } from './registry-stack.ts';
 import type { Clock } from './runtime/clock.ts';
 import { HealthServer } from './server/http-server.ts';
 import { createReflectors, createStores, type Stores } from './stores.ts';
@@ -120,6 +121,12 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   return { healthPort, lost: leadership.lost, stop };
 }
 
+function createRegistry(parts: OperatorParts, client: KubeClient): Promise<RegistryStack> {
+  const { registryRequests } = parts.metrics;
+  const onRequest: RegistryStackParts['onRequest'] = (document) => registryRequests.inc({ document });
+  return createRegistryStack({ ...parts, client, reader: 'the operator', onRequest });
+}
+
 /** By then everything that was listed at the start, or when the lead was taken, has been looked at. */
 const settleMs = 30_000;
 
@@ -183,6 +190,7 @@ interface Shared {
   readonly leadership: Leadership;
   readonly keeper: ImageKeeper;
   readonly registry: RegistryStack;
+  readonly importer: Importer;
   readonly recorder: EventRecorder;
   readonly stores: Stores;
   readonly views: StreamViews;
@@ -196,16 +204,17 @@ async function createShared(
   { client, leadership, signal }: { client: KubeClient; leadership: Leadership; signal: AbortSignal },
 ): Promise<Shared> {
   const { config, log, clock } = parts;
-  const { namespace } = config;
+  const { repositoryTagLimit, watchNamespace: namespace } = config;
   const keeper = new ImageKeeper({ client, clock, log, keepsObjects: namespace === undefined });
-  const registry = await createRegistryStack({ ...parts, client, keeper });
+  const registry = await createRegistry(parts, client);
+  const importer = new Importer({ ...registry, keeper, repositoryTagLimit, clock });
   const recorder = new EventRecorder({ client, clock, log, signal });
   const stores = createStores(config);
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
   const jobs = new JobReplacer({ client, clock, log, namespace });
-  return { client, leadership, keeper, registry, recorder, stores, views, checks, trust, jobs };
+  return { client, leadership, keeper, registry, importer, recorder, stores, views, checks, trust, jobs };
 }
 
 interface Controllers {
@@ -217,11 +226,11 @@ interface Controllers {
 
 function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { config, log, metrics, clock } = parts;
-  const { client, leadership, recorder, stores, views } = shared;
+  const { client, importer, leadership, recorder, stores, views } = shared;
   const { streams, tagObjects } = stores;
   const takes = (key: ObjectKey): boolean => leadership.owns(splitKey(key).namespace ?? '');
-  const sharing = config.namespace === undefined ? new Sharing({ client, clock, log }) : ownStreamsOnly;
-  const { importer } = shared.registry;
+  const asks = config.watchNamespace === undefined;
+  const sharing = asks ? new Sharing({ client, clock, log }) : ownStreamsOnly;
   const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
   const restorer = new ImageRestorer({ importer, onRestored, clock, log });
   const tagObjectWriter = createTagObjectWriter(parts, shared, { views, restorer });
@@ -303,7 +312,7 @@ function createTagObjectWriter(
 
 function streamOptions(
   { config, log, metrics, clock }: OperatorParts,
-  { client, registry: { importer }, recorder, stores: { streams }, checks, trust }: Shared,
+  { client, importer, recorder, stores: { streams }, checks, trust }: Shared,
   parts: { views: StreamViews; sources: StreamSources; tagObjectWriter: TagObjectWriter },
 ): ImageStreamControllerOptions {
   const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, localRegistry } = config;

@@ -1,16 +1,13 @@
 /** Puts the registry side together: policy, transport, accounts, gates, lookups. */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
-import type { ImageKeeper } from './controllers/image-keeper.ts';
+import type { Config, SharedConfig } from './config.ts';
 import { ImageLookup } from './controllers/image-lookup.ts';
-import { Importer } from './controllers/importer.ts';
 import { RegistryAccesses } from './controllers/registry-access.ts';
-import { rateBudget } from './domain/registry-policy.ts';
+import { type RegistryPolicy, rateBudget } from './domain/registry-policy.ts';
 import type { KubeClient } from './kube/client.ts';
-import type { Metrics } from './observability/metrics.ts';
 import { Authenticator } from './registry/authenticator.ts';
-import { RegistryClient } from './registry/client.ts';
+import { RegistryClient, type RegistryDocument } from './registry/client.ts';
 import { HostGates } from './registry/host-gate.ts';
 import { PolicyFile } from './registry/policy-file.ts';
 import type { ProxySettings } from './registry/proxy.ts';
@@ -21,19 +18,24 @@ import type { Clock } from './runtime/clock.ts';
 
 /** What the stack is made of. */
 export interface RegistryStackParts {
-  readonly config: Config;
+  readonly config: SharedConfig & Partial<Pick<Config, 'schedulePeriod'>>;
   readonly log: Logger;
-  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly userAgent: string;
   readonly proxies: ProxySettings;
   readonly client: KubeClient;
-  readonly keeper: ImageKeeper;
+  /** What people call the program, where it lacks a right. */
+  readonly reader: string;
+  /** Hears of each document that is asked for, for the metrics. */
+  readonly onRequest?: (document: RegistryDocument | 'token') => void;
 }
 
-/** The registry side of the operator. */
+/** The registry side of a program. */
 export interface RegistryStack {
-  readonly importer: Importer;
+  readonly lookup: ImageLookup;
+  readonly accesses: RegistryAccesses;
+  /** The policy that is in force now. */
+  readonly policy: () => RegistryPolicy;
   /** Follows the policy file until the signal is aborted. */
   watchPolicy(signal: AbortSignal): void;
   close(): Promise<void>;
@@ -44,7 +46,7 @@ const maxFreshProbeMs = 30_000;
 
 /** Reads the files that the settings name and builds the stack. Throws a sentence for people when a file is unusable. */
 export async function createRegistryStack(parts: RegistryStackParts): Promise<RegistryStack> {
-  const { config, log, metrics, clock, userAgent, proxies, client } = parts;
+  const { config, log, clock, userAgent, proxies, client, reader, onRequest = () => undefined } = parts;
   const policy = new PolicyFile({ path: config.registryPolicy, clock, log });
   await policy.load();
   const ca = config.registryCa === undefined ? undefined : await readBundle(config.registryCa);
@@ -59,20 +61,17 @@ export async function createRegistryStack(parts: RegistryStackParts): Promise<Re
     transport,
     clock,
     trustedRealms: new Set(config.trustedRealms),
-    onToken: () => metrics.registryRequests.inc({ document: 'token' }),
+    onToken: () => onRequest('token'),
   });
   const gates = new HostGates({ clock, budget: (host) => rateBudget(policy.current, host) });
-  const registry = new RegistryClient({
-    authenticator,
-    gates,
-    onRequest: (document) => metrics.registryRequests.inc({ document }),
-  });
-  const probes = new SharedProbes({ clock, freshMs: Math.min(maxFreshProbeMs, config.schedulePeriod / 2) });
+  const registry = new RegistryClient({ authenticator, gates, onRequest });
+  const { schedulePeriod = Number.POSITIVE_INFINITY } = config;
+  const probes = new SharedProbes({ clock, freshMs: Math.min(maxFreshProbeMs, schedulePeriod / 2) });
   const lookup = new ImageLookup({ registry, probes, policy: () => policy.current, clock });
-  const accesses = new RegistryAccesses({ client, clock });
-  const { repositoryTagLimit } = config;
   return {
-    importer: new Importer({ lookup, accesses, keeper: parts.keeper, repositoryTagLimit, clock }),
+    lookup,
+    accesses: new RegistryAccesses({ client, clock, reader }),
+    policy: () => policy.current,
     watchPolicy: (signal) => policy.start(signal),
     close: () => transport.close(),
   };

@@ -73,7 +73,7 @@ export function createReflectors(
     reflector: new Reflector({
       client,
       resource,
-      namespace: config.namespace,
+      namespace: config.watchNamespace,
       store,
       keep,
       isOptional: mayBeAbsent,

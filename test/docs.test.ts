@@ -5,12 +5,13 @@ import { describe, expect, it } from 'vitest';
 
 import type { ImageStream } from '../src/api/generated/image-stream.ts';
 import { type KubeObject, storedVersion } from '../src/api/resources.ts';
-import { settings } from '../src/config.ts';
+import type { Program } from '../src/config.ts';
 import { keepTriggered, workloadKinds } from '../src/controllers/workloads.ts';
 import { parseImageReference } from '../src/domain/image-reference.ts';
 import { describeFailure, type ImportFailureCode, isRetried } from '../src/domain/import-failure.ts';
 import { planTriggers } from '../src/domain/trigger-plan.ts';
 import { Metrics } from '../src/observability/metrics.ts';
+import { settings, settingsOf } from '../src/settings.ts';
 import { matches, read, root, sourceFiles, table } from './support/documents.ts';
 
 /** Texts of all documents by their path in the repository. */
@@ -81,15 +82,18 @@ describe('the documents', () => {
   });
 });
 
-describe('README.md', () => {
-  it('has the table of settings as the code has it', () => {
-    const rows = Object.values(settings).map(({ flag, env, fallback, help }) => [
+describe('the tables of settings', () => {
+  it.each<{ path: string; program: Program }>([
+    { path: 'README.md', program: 'operator' },
+    { path: 'docs/reference/api-face-settings.md', program: 'face' },
+  ])('are in $path as the code has them', ({ path, program }) => {
+    const rows = settingsOf(program).map(([, { flag, env, fallback, help }]) => [
       `\`--${flag}\``,
       `\`${env}\``,
       fallback ? `\`${fallback}\`` : '',
       help,
     ]);
-    expect(table('README.md', ['Flag', 'Environment', 'Default', 'Meaning'])).toEqual(rows);
+    expect(table(path, ['Flag', 'Environment', 'Default', 'Meaning'])).toEqual(rows);
   });
 });
 
@@ -222,6 +226,7 @@ describe('docs/adr', () => {
 describe('CONTRIBUTING.md', () => {
   it('has every folder of the sources on its map', () => {
     const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
+      .filter(({ name }) => !name.endsWith('.test.ts'))
       .map((entry) => `\`src/${entry.name}${entry.isDirectory() ? '/' : ''}\``)
       .toSorted();
     const rows = table('CONTRIBUTING.md', ['Folder', 'What is in it']).map(([folder]) => folder ?? '');

@@ -135,14 +135,6 @@ describe('docs/reference/security.md', () => {
     },
   );
 
-  it.each(table(security, ['What', 'Bound', 'In the sources']))(
-    'has the bound of: %s (%s)',
-    (_, bound, place) => {
-      const [path = '', name = ''] = quotedIn(place);
-      expect(bound).toMatch(new RegExp(`^${boundIn(path, name)}(?: characters)?$`));
-    },
-  );
-
   it('has all rights of the operator', () => {
     const documents = loadAll(read('config/operator/operator-rights.yaml')) as {
       kind: string;
@@ -157,6 +149,16 @@ describe('docs/reference/security.md', () => {
       rules.map(({ resources, resourceNames = [], verbs }) => [[...resources, ...resourceNames], verbs]),
     );
   });
+});
+
+describe.each([security, 'docs/reference/api-face-imports.md'])('%s', (path) => {
+  it.each(table(path, ['What', 'Bound', 'In the sources']))(
+    'has the bound of: %s (%s)',
+    (_, bound, place) => {
+      const [source = '', name = ''] = quotedIn(place);
+      expect(bound).toMatch(new RegExp(`^${boundIn(source, name)}(?: characters)?$`));
+    },
+  );
 });
 
 /** The first address of a range. */

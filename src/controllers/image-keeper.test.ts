@@ -37,3 +37,15 @@ it('remembers so many uses, and takes for used what it may have forgotten', asyn
   expect(keeper.usedSince('c', begun + 2_000)).toBe(true);
   expect(keeper.usedSince('c', begun + 2_001)).toBe(false);
 });
+
+it.each([
+  { name: 'an Image that is there', status: 200, want: true },
+  { name: 'one that was deleted', status: 404, want: false },
+  { name: 'one that may not be read', status: 403, want: true },
+])('knows whether there is an Image: $name', async ({ status, want }) => {
+  const clock = new FakeClock();
+  const server = await playApiServer(clock, () => ({ status }));
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const keeper = new ImageKeeper({ client: server.client, clock, log: pino({ enabled: false }) });
+  expect(await keeper.exists(`sha256:${'a'.repeat(64)}`, never)).toBe(want);
+});

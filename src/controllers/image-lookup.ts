@@ -3,7 +3,6 @@
  * the namespace that fits. Every failure is a {@link RegistryError}; nothing is written here.
  */
 import type { Image } from '../api/generated/image.ts';
-import type { JsonObject } from '../api/json.ts';
 import { imageOf } from '../domain/image-object.ts';
 import {
   type ImageReference,
@@ -50,8 +49,15 @@ export interface Reader {
   readonly signal: AbortSignal;
 }
 
+/** What an image was made from, as the registry sent it. */
+export interface ImageTexts {
+  readonly manifest: string;
+  /** The configuration document; empty for an index. */
+  readonly config: string;
+}
+
 /** Gets every image that an import reads, those of an index before the index. */
-export type StoreImage = (image: Image) => Promise<void>;
+export type StoreImage = (image: Image, texts: ImageTexts | undefined) => Promise<void>;
 
 /** A repository to read from, and what becomes of the images. */
 interface ImportPlace {
@@ -59,6 +65,7 @@ interface ImportPlace {
   readonly named: ImageReference;
   readonly repository: RepositoryAccess;
   readonly store: StoreImage;
+  readonly keepsTexts: boolean;
 }
 
 /** Options of {@link ImageLookup}. */
@@ -72,6 +79,8 @@ export interface ImageLookupOptions {
 /** Entries of an index that are fetched when it is kept whole. */
 const maxIndexEntries = 100;
 const parallelEntries = 4;
+/** Longer texts than this are not handed on: each import that waits for its next document would hold one. */
+const maxTextLength = 256 * 1024;
 /** Indexes in each other that are looked into. */
 const maxIndexDepth = 3;
 
@@ -87,11 +96,12 @@ export class ImageLookup {
 
   /**
    * Reads manifest and configuration, all verified against their digests, and stores what was read; of the image that the tag
-   * has already, only the manifest.
+   * has already, only the manifest. With `keepsTexts` each image comes with its texts, where these are of a length that is
+   * in use.
    */
-  find(lookup: PlannedLookup, reader: Reader, store: StoreImage): Promise<FoundImage> {
+  find(lookup: PlannedLookup, reader: Reader, store: StoreImage, keepsTexts = false): Promise<FoundImage> {
     return this.#atSources(lookup, reader, (repository) =>
-      this.#import(lookup, { named: lookup.reference, repository, store }),
+      this.#import(lookup, { named: lookup.reference, repository, store, keepsTexts }),
     );
   }
 
@@ -168,7 +178,7 @@ export class ImageLookup {
     // What it is made of was read and stored when the tag got it.
     if (isWhole && digest === lookup.held) return { image: digest, digest };
     if (manifest.kind === 'image') {
-      await this.#storeImage({ manifest, digest }, place);
+      await this.#storeImage({ ...found, manifest }, place);
       return { image: digest, digest };
     }
     if (lookup.importMode === 'PreserveOriginal') {
@@ -191,8 +201,8 @@ export class ImageLookup {
     for (let depth = 0; depth < maxIndexDepth; depth++) {
       const entry = chooseEntry(candidates, platform);
       if (entry === undefined) throw new RegistryError('invalid-manifest', 'the index lists no image');
-      const { digest, manifest } = await this.#fetch(entry.digest, place);
-      if (manifest.kind === 'image') return { digest, manifest };
+      const { manifest, ...fetched } = await this.#fetch(entry.digest, place);
+      if (manifest.kind === 'image') return { ...fetched, manifest };
       candidates = manifest.entries;
     }
     throw new RegistryError(
@@ -212,26 +222,23 @@ export class ImageLookup {
     const worker = async (): Promise<void> => {
       for (const digest of waiting) {
         const fetched = await this.#fetch(digest, place);
-        if (fetched.manifest.kind === 'image') {
-          await this.#storeImage({ digest, manifest: fetched.manifest }, place);
-        } else await this.#storeIndex(fetched, place);
+        const { manifest } = fetched;
+        if (manifest.kind === 'image') await this.#storeImage({ ...fetched, manifest }, place);
+        else await this.#storeIndex(fetched, place);
       }
     };
     await Promise.all(Array.from({ length: parallelEntries }, worker));
   }
 
-  async #fetch(identifier: string, { repository }: ImportPlace): Promise<Fetched<Manifest>> {
-    const fetched = await this.#options.registry.getManifest(repository, identifier);
-    return {
-      digest: fetched.digest,
-      manifest: parsedValue(parseManifest(fetched.text, fetched.contentType)),
-    };
+  async #fetch(identifier: string, { repository, keepsTexts }: ImportPlace): Promise<Fetched<Manifest>> {
+    const { digest, text, contentType } = await this.#options.registry.getManifest(repository, identifier);
+    const manifest = parsedValue(parseManifest(text, contentType));
+    return { digest, manifest, ...(keepsTexts && text.length <= maxTextLength ? { text } : {}) };
   }
 
-  async #storeImage({ digest, manifest }: Fetched<ImageManifest>, place: ImportPlace): Promise<void> {
-    const text = await this.#options.registry.getConfig(place.repository, manifest.config);
-    const config = parsedValue(parseImageConfig(text));
-    await this.#store({ digest, manifest }, config, place);
+  async #storeImage(fetched: Fetched<ImageManifest>, place: ImportPlace): Promise<void> {
+    const config = await this.#options.registry.getConfig(place.repository, fetched.manifest.config);
+    await this.#store(fetched, config, place);
   }
 
   async #storeIndex(fetched: Fetched<Manifest>, place: ImportPlace): Promise<void> {
@@ -239,13 +246,17 @@ export class ImageLookup {
   }
 
   async #store(
-    { digest, manifest }: Fetched<Manifest>,
-    config: JsonObject | undefined,
-    { named, store }: ImportPlace,
+    { digest, text, manifest }: Fetched<Manifest>,
+    configText: string | undefined,
+    { named, store, keepsTexts }: ImportPlace,
   ): Promise<void> {
     const dockerImageReference = pinToDigest(named, digest);
+    const config = configText === undefined ? undefined : parsedValue(parseImageConfig(configText));
     const fetchedAt = this.#options.clock.now();
-    await store(imageOf({ digest, dockerImageReference, manifest, config, fetchedAt }));
+    const image = imageOf({ digest, dockerImageReference, manifest, config, fetchedAt });
+    const texts = text === undefined ? undefined : { manifest: text, config: configText ?? '' };
+    const isKept = keepsTexts && (texts?.config.length ?? 0) <= maxTextLength;
+    await store(image, isKept ? texts : undefined);
   }
 }
 
@@ -253,6 +264,7 @@ type ImageManifest = Extract<Manifest, { kind: 'image' }>;
 
 interface Fetched<M extends Manifest> {
   readonly digest: string;
+  readonly text?: string;
   readonly manifest: M;
 }
 

@@ -1,9 +1,7 @@
 /** Carries out a plan against the registries. Every piece of work gets an outcome; nothing of a registry is thrown. */
 import { parseImageReference, pinToDigest } from '../domain/image-reference.ts';
-import type { ImportFailureCode } from '../domain/import-failure.ts';
 import type { ImportOutcomes, RepositoryOutcome, TagOutcome } from '../domain/import-outcome.ts';
 import type { DeferredTag, ImportPlan, PlannedLookup, PlannedTag } from '../domain/import-plan.ts';
-import { jsonEqual } from '../domain/json-difference.ts';
 import { defaultPlatform } from '../domain/manifest.ts';
 import type { PlannedRepository } from '../domain/repository-plan.ts';
 import { byPriority } from '../domain/tag-priority.ts';
@@ -39,9 +37,6 @@ export interface ImageToRestore {
   readonly namespace: string;
   readonly insecure: boolean;
 }
-
-/** Failures that a newer secret or certificate authority of the namespace may mend. */
-const mendable: ReadonlySet<ImportFailureCode> = new Set(['unauthorized', 'denied', 'certificate']);
 
 /** Imports of one stream that run at the same time. */
 const parallelTags = 16;
@@ -209,21 +204,8 @@ export class Importer {
     }
   }
 
-  /** When an account or a certificate is refused, what was created or rotated just now may be missing: it is read anew, once. */
-  async #withAccess<T>(
-    namespace: string,
-    signal: AbortSignal,
-    work: (reader: Reader) => Promise<T>,
-  ): Promise<T> {
-    const access = await this.#options.accesses.of(namespace, signal);
-    try {
-      return await work({ access, signal });
-    } catch (error) {
-      if (!(error instanceof RegistryError) || !mendable.has(error.code)) throw error;
-      const fresh = await this.#options.accesses.of(namespace, signal, access.readAt + 1);
-      if (jsonEqual({ ...access, readAt: 0 }, { ...fresh, readAt: 0 })) throw error;
-      return work({ access: fresh, signal });
-    }
+  #withAccess<T>(namespace: string, signal: AbortSignal, work: (reader: Reader) => Promise<T>): Promise<T> {
+    return this.#options.accesses.with(namespace, signal, (access) => work({ access, signal }));
   }
 }
 

@@ -5,7 +5,12 @@
 import type { Logger } from 'pino';
 import { replacedJobLabel } from '../api/annotations.ts';
 import type { ObjectMeta } from '../api/objects.ts';
-import { type ControllerRevision, controllerRevisions, type KubeObject } from '../api/resources.ts';
+import {
+  type ControllerRevision,
+  controllerRevisions,
+  type KubeObject,
+  type Resource,
+} from '../api/resources.ts';
 import type { TriggeredWorkload } from '../api/workload.ts';
 import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
 import {
@@ -111,7 +116,7 @@ export class JobReplacer {
    */
   async begin(seen: TriggeredWorkload, moves: JobMoves, signal: AbortSignal): Promise<boolean> {
     const { namespace, name, uid, resourceVersion } = seen;
-    const present = await this.#find(namespace, name, signal);
+    const present = await this.#find(jobKind.resource, { namespace, name }, signal);
     if (present?.metadata.uid !== uid || present.metadata.resourceVersion !== resourceVersion) return false;
     const job = ownersJob(present);
     await this.#rehearse(jobWith(job, seen, moves), { uid, moves }, signal);
@@ -136,8 +141,11 @@ export class JobReplacer {
   /** Reads what is kept of a Job; undefined, and the Job is given up, when somebody has taken it away or made it useless. */
   async read(pending: PendingJob, signal: AbortSignal): Promise<KeptJob | undefined> {
     const { namespace, name, formerUid: uid } = pending;
-    const query = { namespace, fieldSelector: `metadata.name=${revisionName(name, uid)}`, limit: 1 };
-    const [revision] = await this.#client.listNamespace(controllerRevisions, query, signal);
+    const revision = await this.#find(
+      controllerRevisions,
+      { namespace, name: revisionName(name, uid) },
+      signal,
+    );
     const kept = parseReplacement(revision?.data);
     if (kept !== undefined && revision?.metadata.uid === pending.revisionUid) {
       const job = ownersJob(kept.job);
@@ -161,7 +169,7 @@ export class JobReplacer {
     signal: AbortSignal,
   ): Promise<JobProgress> {
     if (pending.isCreated) return this.#drop(pending, signal);
-    const present = await this.#find(pending.namespace, pending.name, signal);
+    const present = await this.#find(jobKind.resource, pending, signal);
     if (present?.metadata.uid === pending.formerUid) {
       if (present.metadata.deletionTimestamp !== undefined) return { kind: 'deleting' };
       // Somebody has changed it before it was deleted: it is planned anew.
@@ -246,8 +254,7 @@ export class JobReplacer {
     } catch (error) {
       if (!isConflict(error)) throw error;
       // Of an earlier attempt, or of another operator that is just replacing the Job: going on with it tells which.
-      const query = { namespace, fieldSelector: `metadata.name=${metadata.name}`, limit: 1 };
-      const [left] = await this.#client.listNamespace(controllerRevisions, query, signal);
+      const left = await this.#find(controllerRevisions, metadata, signal);
       if (left !== undefined) this.#take(left.metadata);
       throw error;
     }
@@ -289,10 +296,15 @@ export class JobReplacer {
     }
   }
 
-  /** The operator may list Jobs; it has no right to get one. */
-  async #find(namespace: string, name: string, signal: AbortSignal): Promise<KubeObject | undefined> {
+  /** The operator may list these; it has no right to get one. */
+  async #find<T extends KubeObject>(
+    resource: Resource<T>,
+    { namespace, name }: { readonly namespace: string; readonly name: string },
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
     const query = { namespace, fieldSelector: `metadata.name=${name}`, limit: 1 };
-    return (await this.#client.listNamespace(jobKind.resource, query, signal))[0];
+    const [object] = await this.#client.listNamespace(resource, query, signal);
+    return object;
   }
 }
 

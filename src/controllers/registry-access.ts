@@ -3,6 +3,8 @@
  * them and kept for a short time; never watched, never logged. A rotated secret is seen without a restart.
  */
 import { configMaps, type Secret, secrets } from '../api/resources.ts';
+import type { ImportFailureCode } from '../domain/import-failure.ts';
+import { jsonEqual } from '../domain/json-difference.ts';
 import {
   buildKeychain,
   isPullSecret,
@@ -12,6 +14,8 @@ import {
 } from '../domain/pull-credentials.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
+import { RegistryError } from '../registry/errors.ts';
+import { abortable } from '../runtime/abortable.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -34,33 +38,68 @@ const maxNamespaces = 500;
 const maxSecrets = 500;
 const maxCaLength = 512 * 1024;
 
+/** Failures that a newer secret or certificate authority of the namespace may mend. */
+const mendable: ReadonlySet<ImportFailureCode> = new Set(['unauthorized', 'denied', 'certificate']);
+
+/** Options of {@link RegistryAccesses}. */
+export interface RegistryAccessesOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** What people call the program that lacks a right. */
+  readonly reader: string;
+}
+
 /** Reads and holds the access of namespaces. */
 export class RegistryAccesses {
   readonly #client: KubeClient;
   readonly #clock: Clock;
+  readonly #reader: string;
+  /** Never aborted. */
+  readonly #untilTheEnd = new AbortController().signal;
   readonly #held = new BoundedMap<
     string,
     { readonly access: Promise<RegistryAccess>; readonly until: number }
   >(maxNamespaces);
 
-  constructor(options: { client: KubeClient; clock: Clock }) {
+  constructor(options: RegistryAccessesOptions) {
     this.#client = options.client;
     this.#clock = options.clock;
+    this.#reader = options.reader;
+  }
+
+  /**
+   * Does some work with the access of a namespace. When an account or a certificate is refused, what was created or rotated
+   * just now may be missing: the access is read anew, and the work done once more.
+   */
+  async with<T>(
+    namespace: string,
+    signal: AbortSignal,
+    work: (access: RegistryAccess) => Promise<T>,
+  ): Promise<T> {
+    const access = await this.of(namespace, signal);
+    try {
+      return await work(access);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || !mendable.has(error.code)) throw error;
+      const fresh = await this.of(namespace, signal, access.readAt + 1);
+      if (jsonEqual({ ...access, readAt: 0 }, { ...fresh, readAt: 0 })) throw error;
+      return work(fresh);
+    }
   }
 
   /** The access of a namespace; with `notBefore` (epoch milliseconds) one that was read since then. */
   async of(namespace: string, signal: AbortSignal, notBefore = 0): Promise<RegistryAccess> {
     const now = this.#clock.now();
     const held = this.#held.get(namespace);
-    if (held !== undefined && held.until > now && held.until - keepMs >= notBefore) return held.access;
-    const access = this.#read(namespace, now, signal);
-    this.#held.set(namespace, { access, until: now + keepMs });
-    try {
-      return await access;
-    } catch (error) {
+    if (held !== undefined && held.until > now && held.until - keepMs >= notBefore)
+      return abortable(held.access, signal);
+    // Not the signal of one caller: others may wait for the same access, which the client ends in time.
+    const access = this.#read(namespace, now, this.#untilTheEnd);
+    access.catch(() => {
       if (this.#held.get(namespace)?.access === access) this.#held.delete(namespace);
-      throw error;
-    }
+    });
+    this.#held.set(namespace, { access, until: now + keepMs });
+    return abortable(access, signal);
   }
 
   async #read(namespace: string, readAt: number, signal: AbortSignal): Promise<RegistryAccess> {
@@ -92,7 +131,7 @@ export class RegistryAccesses {
       return { found: found.filter(isPullSecret).map((secret) => pullSecretOf(secret, type)) };
     } catch (error) {
       if (isForbidden(error))
-        return { found: [], problem: 'the operator may not read the pull secrets of this namespace' };
+        return { found: [], problem: `${this.#reader} may not read the pull secrets of this namespace` };
       throw error;
     }
   }
@@ -110,7 +149,7 @@ export class RegistryAccesses {
       return { pem, problems: [] };
     } catch (error) {
       if (isNotFound(error)) return { pem: undefined, problems: [] };
-      if (isForbidden(error)) return { pem: undefined, problems: [`the operator may not read ${name}`] };
+      if (isForbidden(error)) return { pem: undefined, problems: [`${this.#reader} may not read ${name}`] };
       throw error;
     }
   }

@@ -100,6 +100,6 @@ describe('an edit of an Image', () => {
       field: 'metadata.annotations[imagestream-operator/omitted]',
     },
   ])('may not change $name', ({ after, field }) => {
-    expect(imageEdit(before, after)).toMatchObject({ kind: 'refused', field });
+    expect(imageEdit(before, after)).toMatchObject({ kind: 'refused', fault: { field } });
   });
 });

@@ -1,12 +1,13 @@
 /** Edits of Images: what describes an image cannot change, for its digest does not. Labels and annotations are everybody's. */
 import { canonicalJson, isJsonObject, type JsonObject, valueAt } from '../api/json.ts';
+import { type FieldFault, forbiddenFault } from './field-fault.ts';
 import { mergePatchOf } from './json-difference.ts';
 import type { ViewedImage } from './reference-views.ts';
 
 /** What of an edit is to be written as a merge patch of the metadata (undefined: nothing), or why it is refused. */
 export type ImageEdit =
   | { readonly kind: 'edit'; readonly metadata: JsonObject | undefined }
-  | { readonly kind: 'refused'; readonly field: string; readonly message: string };
+  | { readonly kind: 'refused'; readonly fault: FieldFault };
 
 /** Labels and annotations by which the operator knows what to keep. */
 const ownPrefix = 'imagestream-operator/';
@@ -21,19 +22,18 @@ export function imageEdit(before: ViewedImage, after: JsonObject): ImageEdit {
   const present: JsonObject = { ...before };
   for (const [field, value] of Object.entries(after)) {
     if (['apiVersion', 'kind', 'metadata'].includes(field) || isSame(present[field], value)) continue;
-    return { kind: 'refused', field, message: `Forbidden: ${immutable}` };
+    return { kind: 'refused', fault: forbiddenFault(field, immutable) };
   }
   const owners = valueAt(after, ['metadata', 'ownerReferences']);
   if (!isSame(valueAt(before, ['metadata', 'ownerReferences']), owners))
-    return { kind: 'refused', field: 'metadata.ownerReferences', message: `Forbidden: ${immutable}` };
+    return { kind: 'refused', fault: forbiddenFault('metadata.ownerReferences', immutable) };
   const changes: Record<string, unknown> = {};
   for (const field of ['labels', 'annotations'] as const) {
     const edited = editedMap(valueAt(before, ['metadata', field]), valueAt(after, ['metadata', field]));
     if ('own' in edited)
       return {
         kind: 'refused',
-        field: `metadata.${field}[${edited.own}]`,
-        message: 'Forbidden: only the operator may change it',
+        fault: forbiddenFault(`metadata.${field}[${edited.own}]`, 'only the operator may change it'),
       };
     if (edited.patch !== undefined) changes[field] = edited.patch;
   }

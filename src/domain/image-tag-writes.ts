@@ -23,8 +23,6 @@ export interface WrittenImageTag extends SentMetadata {
   /** Undefined when there is none, or null. Without a name it has none here either. */
   readonly spec: JsonObject | undefined;
   readonly status: unknown;
-  /** Paths of fields that a tag does not have. */
-  readonly unknown: readonly string[];
 }
 
 const onlySpec = 'may not update fields other than spec';
@@ -39,9 +37,9 @@ export function writtenImageTagOf(body: unknown): WrittenImageTag | { readonly p
   if ('problem' in metadata) return metadata;
   const status = valueAt(body, ['status']);
   const sent = valueAt(body, ['spec']);
-  if (sent === undefined || sent === null) return { ...metadata, status, spec: undefined, unknown: [] };
+  if (sent === undefined || sent === null) return { ...metadata, status, spec: undefined };
   const read = readTag(sent, 'ImageTag.spec');
-  return 'problem' in read ? read : { ...metadata, status, spec: read.tag, unknown: read.unknown };
+  return 'problem' in read ? read : { ...metadata, status, spec: read.tag };
 }
 
 /** A tag that is created. */

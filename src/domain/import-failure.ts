@@ -75,6 +75,16 @@ const advice: Partial<Readonly<Record<ImportFailureCode, string>>> = {
   'image-refused': 'ask whoever keeps the cluster',
 };
 
+/** The same where nobody tries again, because nothing is kept. */
+const adviceOfLook: Partial<Readonly<Record<ImportFailureCode, string>>> = {
+  ...advice,
+  'too-many-requests': 'try again later; an account or a mirror gets more requests',
+  'registry-error': 'look at the registry if it stays',
+};
+
+/** Why a registry was asked: to import, or only to look. */
+export type AskedFor = 'import' | 'look';
+
 /** True for a failure that is tried again after a while. */
 export function isRetried(failure: ImportFailure): boolean {
   return !untriedCodes.has(failure.code);
@@ -87,8 +97,9 @@ export function isRetried(failure: ImportFailure): boolean {
 export function describeFailure(
   failure: ImportFailure,
   pullSpec: string,
+  askedFor: AskedFor = 'import',
 ): { reason: string; message: string } {
-  const hint = advice[failure.code];
+  const hint = (askedFor === 'look' ? adviceOfLook : advice)[failure.code];
   const suffix = [...(failure.notes ?? []), ...(hint === undefined ? [] : [hint])]
     .map((clause) => `; ${clause}`)
     .join('');

@@ -339,7 +339,7 @@ function invalidName(tag: SourcedTag, problem: string): string {
 }
 
 /** `os/architecture`; a half that is missing is the setting's. */
-function platformOf(preferred: string | undefined, fallback: Platform = defaultPlatform): Platform {
+export function platformOf(preferred: string | undefined, fallback: Platform = defaultPlatform): Platform {
   const [os, architecture] = (preferred ?? '').split('/');
   return { os: os || fallback.os, architecture: architecture || fallback.architecture };
 }

@@ -1,4 +1,4 @@
-/** JSON Patch (RFC 6902), as a Kubernetes API server takes it. Pure: the document stays as it is, the result shares parts of it. */
+/** JSON Patch (RFC 6902), as a Kubernetes API server takes it. Pure: the document stays as it is. */
 import { isJsonObject, type JsonObject, textOf } from '../api/json.ts';
 import { jsonEqual } from './json-difference.ts';
 
@@ -26,6 +26,12 @@ const maxCopiedCharacters = 3 * 1024 * 1024;
 
 type Path = readonly string[];
 
+/** A copy of the document that is changed in place: ten thousand operations on a long list would make as many copies of it. */
+interface Draft {
+  root: unknown;
+  copiedCharacters: number;
+}
+
 /** The document after all operations, one after the other. Throws a {@link JsonPatchError}; then none of them counts. */
 export function jsonPatched(document: unknown, operations: unknown): unknown {
   if (!Array.isArray(operations) || !operations.every(isJsonObject))
@@ -35,108 +41,105 @@ export function jsonPatched(document: unknown, operations: unknown): unknown {
       'too large',
       `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`,
     );
-  const copied = { characters: 0 };
-  let result = document;
-  for (const operation of operations) result = operated(result, operation, copied);
-  return result;
+  const draft: Draft = { root: structuredClone(document), copiedCharacters: 0 };
+  // What is added is changed by the operations after it.
+  for (const operation of structuredClone(operations)) operate(draft, operation);
+  return draft.root;
 }
 
-function operated(document: unknown, operation: JsonObject, copied: { characters: number }): unknown {
+function operate(draft: Draft, operation: JsonObject): void {
   const path = pathOf(operation, 'path');
   switch (operation['op']) {
     case 'add':
-      return added(document, path, givenValue(operation));
+      add(draft, path, givenValue(operation));
+      break;
     case 'remove':
-      return removed(document, path);
+      remove(draft, path);
+      break;
     case 'replace':
-      found(document, path);
-      return replaced(document, path, givenValue(operation));
+      replace(draft, path, givenValue(operation));
+      break;
     case 'test':
-      tested(document, path, operation['value'] ?? null);
-      return document;
-    case 'copy': {
-      const value = found(document, pathOf(operation, 'from'));
-      copied.characters += JSON.stringify(value).length;
-      if (copied.characters > maxCopiedCharacters)
-        throw new JsonPatchError(
-          'too large',
-          `the copies of a JSON patch have more than ${maxCopiedCharacters} bytes`,
-        );
-      return added(document, path, value);
-    }
+      test(draft, path, operation['value'] ?? null);
+      break;
+    case 'copy':
+      add(draft, path, copied(draft, pathOf(operation, 'from')));
+      break;
     case 'move': {
       const from = pathOf(operation, 'from');
       if (path.length > from.length && from.every((token, i) => token === path[i]))
         throw unfit(`${pointerOf(from)} cannot be moved into itself`);
-      return added(removed(document, from), path, found(document, from));
+      const value = found(draft.root, from);
+      remove(draft, from);
+      add(draft, path, value);
+      break;
     }
     default:
       throw unfit(`Unexpected kind: ${String(operation['op']).slice(0, 64)}`);
   }
 }
 
-/** A value that is not there counts as null. */
-function tested(document: unknown, path: Path, wanted: unknown): void {
-  const holder = path.length === 0 ? undefined : found(document, path.slice(0, -1));
-  const last = path.at(-1) ?? '';
-  const isMissing = isJsonObject(holder) && !Object.hasOwn(holder, last);
-  const value = isMissing ? null : found(document, path);
+/** A value that is not there counts as null, as for an API server. */
+function test({ root }: Draft, path: Path, wanted: unknown): void {
+  const holder = path.length === 0 ? undefined : found(root, path.slice(0, -1));
+  const isMissing = isJsonObject(holder) && !Object.hasOwn(holder, path.at(-1) ?? '');
+  const value = isMissing ? null : found(root, path);
   if (!jsonEqual(value, wanted)) throw unfit(`testing path ${pointerOf(path)} failed`);
 }
 
-function added(document: unknown, path: Path, value: unknown): unknown {
-  return changed(
-    document,
-    path,
-    (holder, last) => {
-      if (isJsonObject(holder)) return { ...holder, [last]: value };
-      const at = last === '-' ? holder.length : indexOf(last, holder.length + 1, path);
-      return holder.toSpliced(at, 0, value);
-    },
-    value,
-  );
+function add(draft: Draft, path: Path, value: unknown): void {
+  const place = placeOf(draft, path);
+  if (place === undefined) draft.root = value;
+  else if (Array.isArray(place.holder)) {
+    const { length } = place.holder;
+    place.holder.splice(place.last === '-' ? length : indexOf(place.last, length + 1, path), 0, value);
+  } else setMember(place.holder, place.last, value);
 }
 
-function replaced(document: unknown, path: Path, value: unknown): unknown {
-  return changed(
-    document,
-    path,
-    (holder, last) => {
-      if (isJsonObject(holder)) return { ...holder, [last]: value };
-      return holder.with(indexOf(last, holder.length, path), value);
-    },
-    value,
-  );
+/** A member that is not there is added, as an API server does, against the RFC. */
+function replace(draft: Draft, path: Path, value: unknown): void {
+  const place = placeOf(draft, path);
+  if (place === undefined) draft.root = value;
+  else if (Array.isArray(place.holder)) place.holder[indexOf(place.last, place.holder.length, path)] = value;
+  else setMember(place.holder, place.last, value);
 }
 
-function removed(document: unknown, path: Path): unknown {
-  found(document, path);
-  return changed(
-    document,
-    path,
-    (holder, last) => {
-      if (Array.isArray(holder))
-        return (holder as readonly unknown[]).toSpliced(indexOf(last, holder.length, path), 1);
-      return Object.fromEntries(Object.entries(holder).filter(([key]) => key !== last));
-    },
-    null,
-  );
+function remove(draft: Draft, path: Path): void {
+  found(draft.root, path);
+  const place = placeOf(draft, path);
+  if (place === undefined) draft.root = null;
+  else if (Array.isArray(place.holder))
+    place.holder.splice(indexOf(place.last, place.holder.length, path), 1);
+  else delete place.holder[place.last];
 }
 
-/** The document with another holder of what the path leads to; `whole` is what becomes of the document itself. */
-function changed(
-  document: unknown,
+function copied(draft: Draft, from: Path): unknown {
+  const value = found(draft.root, from);
+  draft.copiedCharacters += JSON.stringify(value).length;
+  if (draft.copiedCharacters > maxCopiedCharacters)
+    throw new JsonPatchError(
+      'too large',
+      `the copies of a JSON patch have more than ${maxCopiedCharacters} bytes`,
+    );
+  return structuredClone(value);
+}
+
+/** What holds the value at a path, and the value's name or index in it; undefined for the document itself. */
+function placeOf(
+  { root }: Draft,
   path: Path,
-  change: (holder: JsonObject | readonly unknown[], last: string) => unknown,
-  whole: unknown,
-): unknown {
+): { readonly holder: Record<string, unknown> | unknown[]; readonly last: string } | undefined {
   const last = path.at(-1);
-  if (last === undefined) return whole;
-  const parents = path.slice(0, -1);
-  const holder = found(document, parents);
-  if (!isJsonObject(holder) && !Array.isArray(holder)) throw unfit(`missing path: ${pointerOf(path)}`);
-  const next = change(holder, last);
-  return parents.length === 0 ? next : replaced(document, parents, next);
+  if (last === undefined) return undefined;
+  const holder = found(root, path.slice(0, -1));
+  if (Array.isArray(holder)) return { holder: holder as unknown[], last };
+  if (isJsonObject(holder)) return { holder: holder as Record<string, unknown>, last };
+  throw unfit(`missing path: ${pointerOf(path)}`);
+}
+
+/** A member of any name: an assignment to `__proto__` would be something else. */
+function setMember(holder: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** The value at a path, which has to be there. */

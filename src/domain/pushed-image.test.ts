@@ -144,25 +144,25 @@ describe('a pushed image', () => {
     {
       what: 'another manifest',
       image: { dockerImageManifest: `${manifest} ` },
-      want: [`image.dockerImageManifest: Invalid value: does not hash to ${name}`],
+      want: [`image.dockerImageManifest: Invalid value: "": does not hash to ${name}`],
     },
     {
       what: 'another configuration',
       image: { dockerImageManifest: manifest, dockerImageConfig: '{}' },
       want: [
-        `image.dockerImageConfig: Invalid value: does not hash to ${digestOf(config)}, which the manifest names`,
+        `image.dockerImageConfig: Invalid value: "": does not hash to ${digestOf(config)}, which the manifest names`,
       ],
     },
     {
       what: 'a manifest that is none',
       image: { metadata: { name: digestOf('x') }, dockerImageManifest: 'x' },
-      want: ['image.dockerImageManifest: Invalid value: the manifest is not a JSON object'],
+      want: ['image.dockerImageManifest: Invalid value: "": the manifest is not a JSON object'],
     },
     {
       what: 'a manifest that is called another thing',
       image: { dockerImageManifest: manifest, dockerImageManifestMediaType: ociIndex },
       want: [
-        `image.dockerImageManifest: Invalid value: the registry calls the manifest ${ociIndex}, the manifest itself "${oci}"`,
+        `image.dockerImageManifest: Invalid value: "": the registry calls the manifest ${ociIndex}, the manifest itself "${oci}"`,
       ],
     },
     {
@@ -170,7 +170,7 @@ describe('a pushed image', () => {
       image: { dockerImageReference: '', dockerImageManifest: 'x' },
       want: [
         'image.dockerImageReference: Required value: where the image can be pulled from',
-        `image.dockerImageManifest: Invalid value: does not hash to ${name}`,
+        `image.dockerImageManifest: Invalid value: "": does not hash to ${name}`,
       ],
     },
   ])('with $what is refused', ({ image, more, want }) => {

@@ -4,15 +4,11 @@
  */
 import type { Image } from '../api/generated/image.ts';
 import { type JsonObject, textOf, valueAt } from '../api/json.ts';
+import { type FieldFault, invalidFault, requiredFault } from './field-fault.ts';
 import { imageOf } from './image-object.ts';
-import { digestProblem, isTagName, parseImageReference, pinToDigest } from './image-reference.ts';
+import { digestProblem, parseImageReference, pinToDigest } from './image-reference.ts';
 import { type Manifest, parseImageConfig, parseManifest } from './manifest.ts';
-
-/** What is wrong with a field of a request. */
-export interface FieldFault {
-  readonly field: string;
-  readonly message: string;
-}
+import { tagNameFaults } from './stream-validation.ts';
 
 /** An image that was pushed, and to which tag. */
 export interface PushedImage {
@@ -42,14 +38,12 @@ export interface PushContext {
 }
 
 /** A push that lacks the bytes of its image, for one that the cluster must have already. */
-export const missingBytes: FieldFault = {
-  field: 'image.dockerImageManifest',
-  message:
-    'Required value: the manifest and, but for an index, image.dockerImageConfig, as they are in the registry: the stream has no such image yet, and only these show what it is',
-};
+export const missingBytes = requiredFault(
+  'image.dockerImageManifest',
+  'the manifest and, but for an index, image.dockerImageConfig, as they are in the registry: the stream has no such image yet, and only these show what it is',
+);
 
 const managedAnnotation = 'openshift.io/image.managed';
-const maxShown = 128;
 
 /** Reads an ImageStreamMapping. Signatures, labels and annotations are not taken. */
 export function pushedImage(mapping: JsonObject, context: PushContext): ParsedPush {
@@ -84,23 +78,17 @@ type Checked<T> =
   | { readonly ok: false; readonly fault: FieldFault };
 
 function tagFaults(tag: string): readonly FieldFault[] {
-  if (tag === '') return [{ field: 'tag', message: 'Required value' }];
-  if (isTagName(tag)) return [];
-  return [
-    {
-      field: 'tag',
-      message: `${invalidValue(tag)}: a tag is 1 to 128 letters, digits, '_', '.' or '-', and does not start with '.' or '-'`,
-    },
-  ];
+  if (tag === '') return [requiredFault('tag')];
+  return tagNameFaults(tag, 'tag');
 }
 
 function digestFaults(digest: string): readonly FieldFault[] {
   const field = 'image.metadata.name';
-  if (digest === '') return [{ field, message: 'Required value: the digest of the manifest' }];
+  if (digest === '') return [requiredFault(field, 'the digest of the manifest')];
   const problem = digestProblem(digest);
   return problem === undefined
     ? []
-    : [{ field, message: `${invalidValue(digest)}: must be the digest of the manifest: ${problem}` }];
+    : [invalidFault(field, digest, `must be the digest of the manifest: ${problem}`)];
 }
 
 /** What workloads get names a digest, always. */
@@ -109,15 +97,15 @@ function pinnedReference(image: JsonObject, digest: string, { ownRepository }: P
   const text = textOf(image['dockerImageReference']) ?? '';
   if (text === '') {
     if (ownRepository !== undefined) return { ok: true, value: `${ownRepository}@${digest}` };
-    return { ok: false, fault: { field, message: 'Required value: where the image can be pulled from' } };
+    return { ok: false, fault: requiredFault(field, 'where the image can be pulled from') };
   }
   const parsed = parseImageReference(text);
-  if (!parsed.ok) return { ok: false, fault: { field, message: `${invalidValue(text)}: ${parsed.problem}` } };
+  if (!parsed.ok) return { ok: false, fault: invalidFault(field, text, parsed.problem) };
   const { reference } = parsed;
   if (reference.digest !== undefined && reference.digest !== digest)
     return {
       ok: false,
-      fault: { field, message: `${invalidValue(text)}: names another digest than the image` },
+      fault: invalidFault(field, text, 'names another digest than the image'),
     };
   return { ok: true, value: pinToDigest(reference, digest) };
 }
@@ -133,9 +121,9 @@ function parsedBytes(image: JsonObject, digest: string, context: PushContext): C
   const text = textOf(image['dockerImageManifest']) ?? '';
   if (text === '') return { ok: true, value: undefined };
   if (!hasDigest(text, digest, context))
-    return { ok: false, fault: { field, message: `Invalid value: does not hash to ${digest}` } };
+    return { ok: false, fault: invalidFault(field, '', `does not hash to ${digest}`) };
   const parsed = parseManifest(text, textOf(image['dockerImageManifestMediaType']) ?? '');
-  if (!parsed.ok) return { ok: false, fault: { field, message: `Invalid value: ${parsed.problem}` } };
+  if (!parsed.ok) return { ok: false, fault: invalidFault(field, '', parsed.problem) };
   const manifest = parsed.value;
   if (manifest.kind === 'index') return { ok: true, value: { manifest, config: undefined } };
   return parsedConfig(image, manifest, context);
@@ -153,18 +141,14 @@ function parsedConfig(
   if (!hasDigest(text, digest, context))
     return {
       ok: false,
-      fault: { field, message: `Invalid value: does not hash to ${digest}, which the manifest names` },
+      fault: invalidFault(field, '', `does not hash to ${digest}, which the manifest names`),
     };
   const config = parseImageConfig(text);
-  if (!config.ok) return { ok: false, fault: { field, message: `Invalid value: ${config.problem}` } };
+  if (!config.ok) return { ok: false, fault: invalidFault(field, '', config.problem) };
   return { ok: true, value: { manifest, config: config.value } };
 }
 
 function hasDigest(text: string, digest: string, { hash }: PushContext): boolean {
   const colon = digest.indexOf(':');
   return hash(digest.slice(0, colon), text) === digest.slice(colon + 1);
-}
-
-function invalidValue(text: string): string {
-  return `Invalid value: ${JSON.stringify(text.slice(0, maxShown))}`;
 }

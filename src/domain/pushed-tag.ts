@@ -6,8 +6,9 @@ import type {
   TagEvent,
 } from '../api/generated/image-stream.ts';
 import { formatTime } from '../api/time.ts';
+import { type FieldFault, forbiddenFault, invalidFault } from './field-fault.ts';
 import { sourcedTags } from './import-attempt.ts';
-import type { FieldFault, PushedImage } from './pushed-image.ts';
+import type { PushedImage } from './pushed-image.ts';
 import { fitStatus } from './status-size.ts';
 import { addTagEvent } from './tag-history.ts';
 import { followedTag } from './tag-source.ts';
@@ -30,15 +31,15 @@ export function pushedTag(
   const sourced = sourcedTags(stream).find(({ name }) => name === tag);
   const followed = sourced === undefined ? undefined : followedTag(stream, sourced);
   if (followed !== undefined) {
-    const message = `Invalid value: ${JSON.stringify(tag)}: follows the tag ${followed} of its stream: push to that one`;
-    return { kind: 'refused', fault: { field: 'tag', message } };
+    const detail = `follows the tag ${followed} of its stream: push to that one`;
+    return { kind: 'refused', fault: invalidFault('tag', tag, detail) };
   }
   const { tags = [] } = stream.status ?? {};
   const before = tags.find((entry) => entry.tag === tag);
   if (before === undefined && tags.length >= maxTags)
     return {
       kind: 'refused',
-      fault: { field: 'tag', message: `Forbidden: the stream has ${maxTags} tags already` },
+      fault: forbiddenFault('tag', `the stream has ${maxTags} tags already`),
     };
   const event = {
     created: formatTime(now),

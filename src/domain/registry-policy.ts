@@ -118,11 +118,35 @@ export function importForbidden(
   const shown = reference.registry ?? dockerHub;
   if (block?.path === '') return `forbidden: registry ${shown} blocked`;
   if (block !== undefined) return `forbidden: repository ${shown}/${reference.repository} blocked`;
-  const port = insecure ? '80' : '443';
-  const place = placeOf(origin, [port]);
-  if (policy.allowed.length === 0 || policy.allowed.some((pattern) => fits(pattern, place))) return undefined;
-  const registry = reference.registry ?? `${dockerHub}:${port}`;
+  if (isAllowedRegistry(policy, origin, insecure)) return undefined;
+  const registry = reference.registry ?? `${dockerHub}:${portOf(insecure)}`;
   return `registry "${registry}" not allowed by whitelist: ${listAllowed(policy.allowed)}`;
+}
+
+/**
+ * The same about the allow-list alone, in the reference's text for an ImageStreamImport (semantics 1.4), which is refused as
+ * a whole then.
+ */
+export function importNotAllowed(
+  policy: RegistryPolicy,
+  reference: ImageReference,
+  insecure: boolean,
+): string | undefined {
+  const origin = registryHost(reference);
+  if (isAllowedRegistry(policy, origin, insecure)) return undefined;
+  const { host, port = portOf(insecure) } = splitRegistry(origin);
+  const registry = `"${namesOf(host)[0] ?? host}:${port}"`;
+  const why = `registry ${registry} not allowed by whitelist: ${listAllowed(policy.allowed)}`;
+  return `importing images from registry ${registry} is forbidden: ${why}`;
+}
+
+function isAllowedRegistry({ allowed }: RegistryPolicy, origin: string, insecure: boolean): boolean {
+  const place = placeOf(origin, [portOf(insecure)]);
+  return allowed.length === 0 || allowed.some((pattern) => fits(pattern, place));
+}
+
+function portOf(insecure: boolean): string {
+  return insecure ? '80' : '443';
 }
 
 /** True when the policy wants unverified TLS, or plain HTTP, at a host (with its port, if it has one). */

@@ -187,6 +187,18 @@ function storedTag(
   return { ...tag, generation: isChanged ? next : generation };
 }
 
+/** What is to be stored of one tag that a client has sent, but for its generation. `stream` is the stored one, with all of its tags. */
+export function storedTagReference(
+  sent: TagReference,
+  stream: ImageStream | undefined,
+  defaults: ShownDefaults,
+): TagReference {
+  if (stream === undefined) return sent;
+  const isSent = ({ name }: TagReference): boolean => name === sent.name;
+  const before = stream.spec?.tags?.find(isSent);
+  return withoutDefaults(sent, { before, shown: shownStream(stream, defaults).spec?.tags?.find(isSent) });
+}
+
 interface TagBefore {
   readonly before: TagReference | undefined;
   readonly shown: TagReference | undefined;

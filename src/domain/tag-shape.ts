@@ -3,13 +3,7 @@ import type { TagReference } from '../api/generated/image-stream.ts';
 import { isJsonObject, type JsonObject } from '../api/json.ts';
 
 /** A tag with nothing but what a tag has, or a sentence on what is no tag. */
-export type ReadTag =
-  | {
-      readonly tag: JsonObject;
-      /** Paths of fields that tags do not have; they are left out. */
-      readonly unknown: readonly string[];
-    }
-  | { readonly problem: string };
+export type ReadTag = { readonly tag: JsonObject } | { readonly problem: string };
 
 type Shape = 'string' | 'bool' | 'int64' | 'map[string]string' | Shapes;
 interface Shapes {
@@ -34,14 +28,10 @@ const tagShapes: Shapes = {
   referencePolicy: { type: 'string' },
 };
 
-/** Fields of a kind that are named in a message. */
-const maxUnknown = 20;
-
-/** Reads a tag. Fields that are null count as absent. `path` says where it stands: `ImageStreamTag.tag`. */
+/** Reads a tag. Fields that are null count as absent, and those that tags do not have are left out. `path` says where it stands: `ImageStreamTag.tag`. */
 export function readTag(value: unknown, path: string): ReadTag {
-  const unknown: string[] = [];
   try {
-    return { tag: readFields(value, { shapes: tagShapes, path, unknown }), unknown };
+    return { tag: readFields(value, tagShapes, path) };
   } catch (error) {
     if (error instanceof WrongType) return { problem: error.message };
     throw error;
@@ -65,23 +55,16 @@ export function readTexts(
 
 class WrongType extends Error {}
 
-function readFields(
-  value: unknown,
-  { shapes, path, unknown }: { readonly shapes: Shapes; readonly path: string; readonly unknown: string[] },
-): JsonObject {
+function readFields(value: unknown, shapes: Shapes, path: string): JsonObject {
   if (!isJsonObject(value)) throw wrongType(value, path, 'object');
   const fields: [string, unknown][] = [];
   for (const [name, field] of Object.entries(value)) {
     const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+    if (shape === undefined || field === null || field === undefined) continue;
     const fieldPath = `${path}.${name}`;
-    if (shape === undefined) {
-      if (unknown.length < maxUnknown) unknown.push(fieldPath.slice(fieldPath.indexOf('.') + 1, 256));
-    } else if (field !== null && field !== undefined) {
-      if (typeof shape === 'object')
-        fields.push([name, readFields(field, { shapes: shape, path: fieldPath, unknown })]);
-      else if (hasType(field, shape)) fields.push([name, field]);
-      else throw wrongType(field, fieldPath, shape);
-    }
+    if (typeof shape === 'object') fields.push([name, readFields(field, shape, fieldPath)]);
+    else if (hasType(field, shape)) fields.push([name, field]);
+    else throw wrongType(field, fieldPath, shape);
   }
   return Object.fromEntries(fields);
 }

@@ -36,8 +36,6 @@ export interface SentMetadata {
 export interface WrittenTag extends SentMetadata {
   /** Undefined when there is none, or null. */
   readonly tag: TagReference | undefined;
-  /** Paths of fields that a tag does not have. */
-  readonly unknown: readonly string[];
 }
 
 /** The new tags of the spec, or why there are none. */
@@ -69,10 +67,10 @@ export function writtenTagOf(body: unknown, name: string): WrittenTag | { readon
   const metadata = sentMetadataOf(body, 'ImageStreamTag');
   if ('problem' in metadata) return metadata;
   const sent = valueAt(body, ['tag']);
-  if (sent === undefined || sent === null) return { ...metadata, tag: undefined, unknown: [] };
+  if (sent === undefined || sent === null) return { ...metadata, tag: undefined };
   const read = readTag(sent, 'ImageStreamTag.tag');
   if ('problem' in read) return read;
-  return { ...metadata, tag: namedTag(read.tag, name), unknown: read.unknown };
+  return { ...metadata, tag: namedTag(read.tag, name) };
 }
 
 /** Reads the metadata of what was sent as an object of a kind. */

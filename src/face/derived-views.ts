@@ -15,6 +15,7 @@ import {
   parseImageName,
   parseTagName,
 } from '../domain/reference-views.ts';
+import { type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
 import { isStreamName } from '../domain/stream-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
@@ -34,6 +35,7 @@ export interface DerivedViewsOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly declared: DeclaredTags;
+  readonly defaults: ShownDefaults;
   /** Host and port of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
 }
@@ -85,7 +87,9 @@ export class DerivedViews {
     const { namespace = '', name = '' } = exchange.info;
     const parsed = parseImageName(name);
     if ('message' in parsed) throw badRequest(parsed.message);
-    const stream = await this.#stream(namespace, parsed.stream, exchange.signal);
+    const { defaults } = this.#options;
+    const stored = await this.#stream(namespace, parsed.stream, exchange.signal);
+    const stream = shownStream(stored, defaults);
     const digest = await this.#find(stream, parsed.id, exchange.signal);
     const image = await this.image(digest, exchange.signal);
     // In the singular, as the reference says it.
@@ -97,6 +101,7 @@ export class DerivedViews {
     const { info, url, signal } = exchange;
     const wanted = nameSelectorOf(url);
     const items: KubeObject[] = [];
+    const { client, defaults } = this.#options;
     const declared = this.#options.declared.ofList(info.namespace, signal);
     let next: string | undefined;
     let resourceVersion = '';
@@ -107,8 +112,8 @@ export class DerivedViews {
         ...labelsOf(url),
         ...(info.namespace && { namespace: info.namespace }),
       };
-      const page = await objectPage(this.#options.client, imageStreams, options, signal);
-      for (const stream of await declared.with(page.items)) items.push(...of(stream));
+      const page = await objectPage(client, imageStreams, options, signal);
+      for (const stream of await declared.with(page.items)) items.push(...of(shownStream(stream, defaults)));
       ({ resourceVersion, continue: next } = page.metadata);
     } while (next);
     const shown = wanted === undefined ? items : items.filter(({ metadata }) => metadata.name === wanted);
@@ -131,8 +136,9 @@ export class DerivedViews {
     parsed: ReturnType<typeof parseTagName>,
   ): Promise<{ readonly stream: ImageStream; readonly tag: string; readonly image: Image | undefined }> {
     if ('message' in parsed) throw badRequest(parsed.message);
+    const { declared, defaults } = this.#options;
     const stored = await this.#stream(namespace, parsed.stream, signal);
-    const stream = await this.#options.declared.with(stored, parsed.tag, signal);
+    const stream = shownStream(await declared.with(stored, parsed.tag, signal), defaults);
     const { items = [] } = stream.status?.tags?.find(({ tag }) => tag === parsed.tag) ?? {};
     return { stream, tag: parsed.tag, image: await this.image(items[0]?.image, signal) };
   }

@@ -142,8 +142,7 @@ export class FaceServer {
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
     const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
-    // A watch lasts.
-    await (info.verb === 'watch' ? work() : this.#inTurn(work, signal));
+    await (lasts(info) ? work() : this.#inTurn(work, signal));
   }
 
   async #inTurn(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -179,6 +178,11 @@ export class FaceServer {
     if (!part.verbs.includes(verb)) throw methodNotAllowed();
     return handler;
   }
+}
+
+/** A watch lasts, and so does an import, which waits for registries; their handlers count them. */
+function lasts({ verb, resource }: RequestInfo): boolean {
+  return verb === 'watch' || resource === 'imagestreamimports';
 }
 
 /** Health checks have no certificate: who has none is refused by the answer, not by the handshake. */

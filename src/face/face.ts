@@ -1,10 +1,14 @@
 /** Puts the parts of the API face together, and follows the front proxy when its certificate authority rotates. */
 import type { Logger } from 'pino';
 import { configMaps } from '../api/resources.ts';
+import type { FaceConfig } from '../config.ts';
+import { RegistryLooks } from '../controllers/registry-looks.ts';
 import type { ShownDefaults } from '../domain/shown-stream.ts';
 import { KubeClient } from '../kube/client.ts';
 import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
+import type { ProxySettings } from '../registry/proxy.ts';
+import { createRegistryStack, type RegistryStack } from '../registry-stack.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
 import { CallerBudget } from './caller-budget.ts';
@@ -29,19 +33,11 @@ import { TagWrites } from './tag-writes.ts';
 
 /** What the face gets from its process. */
 export interface FaceParts {
-  readonly kubeconfig: string | undefined;
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
+  readonly config: FaceConfig;
   /** Reads what to serve with, now and again; undefined: the face makes it itself. */
   readonly identity: (() => Promise<ServingIdentity>) | undefined;
-  /** Where the face runs, and the Service by which it is reached. */
-  readonly namespace: string;
-  readonly service: string;
-  /** Host (and port) of the registry that serves the cluster's streams. */
-  readonly localRegistry: string | undefined;
-  /** History items that a tag keeps after a push; as the operator's. */
-  readonly historyLimit?: number;
+  /** Proxies for registries; the API server is reached directly. */
+  readonly proxies: ProxySettings;
   readonly log: Logger;
   readonly userAgent: string;
   /** Milliseconds between two looks after certificates; for tests. */
@@ -67,49 +63,38 @@ const followMs = 30_000;
 
 /** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
 export async function startFace(parts: FaceParts): Promise<Face> {
-  const { log, namespace, service } = parts;
+  const { log, config, userAgent } = parts;
+  const { kubeconfig, namespace, service } = config;
   const stopping = new AbortController();
   const clock = systemClock;
-  const transport = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
+  const transport = KubeTransport.load({ kubeconfig, userAgent });
   const client = new KubeClient({ transport, clock });
   await checkCluster(client, transport.server, stopping.signal);
   const readTrust = async (): Promise<ProxyTrust> =>
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock });
-  const passed = KubeTransport.load({ kubeconfig: parts.kubeconfig, userAgent: parts.userAgent });
-  const handlers = createHandlers({ ...parts, client, passed, access, clock });
+  const passed = KubeTransport.load({ kubeconfig, userAgent });
+  const registry = await createRegistryStack({ ...parts, client, clock, reader: 'the API face' });
+  const handlers = createHandlers({ client, passed, access, clock, registry, config });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
   const server = new FaceServer({ identity, trust, access, handlers, log });
-  const port = await server.listen(parts.host, parts.port);
+  const port = await server.listen(config.host, config.port);
+  registry.watchPolicy(stopping.signal);
   log.info({ server: transport.server, port }, 'API face ready');
 
-  const follow = async (): Promise<void> => {
-    let known = JSON.stringify([trust, identity]);
-    while (!stopping.signal.aborted) {
-      await sleep(clock, parts.periodMs ?? followMs, stopping.signal);
-      if (stopping.signal.aborted) return;
-      try {
-        const [nextTrust, nextIdentity] = [await readTrust(), await readIdentity()];
-        const next = JSON.stringify([nextTrust, nextIdentity]);
-        if (next === known) continue;
-        server.renew(nextTrust, nextIdentity);
-        known = next;
-        log.info('the front proxy or the serving certificate has changed');
-      } catch (error) {
-        if (!stopping.signal.aborted)
-          log.warn({ err: error }, 'certificates could not be looked after, it is tried again');
-      }
-    }
-  };
-  const following = follow();
+  const periodMs = parts.periodMs ?? followMs;
+  const following = followCertificates(
+    { server, readTrust, readIdentity, known: [trust, identity] },
+    { clock, log, periodMs, signal: stopping.signal },
+  );
   return {
     port,
     stop: async () => {
       stopping.abort(new Error('the API face stops'));
       await Promise.all([following, server.close()]);
-      await Promise.all([transport.close(), passed.close()]);
+      await Promise.all([transport.close(), passed.close(), registry.close()]);
     },
   };
 }
@@ -122,42 +107,50 @@ function refuseStoredName({ form, info: { name, resource } }: Exchange): void {
   if (form === 'metadata' && name !== undefined && !name.includes(':')) throw notFound(resource, name);
 }
 
-interface HandlerParts extends Pick<FaceParts, 'localRegistry' | 'historyLimit'> {
+interface HandlerParts {
   readonly client: KubeClient;
   /** For what is handed on: clients that read slowly hold its connections. */
   readonly passed: KubeTransport;
   readonly access: Access;
   readonly clock: Clock;
+  readonly registry: RegistryStack;
+  readonly config: FaceConfig;
 }
 
 /** Watches of one caller. */
 const maxWatches = 200;
-/** As the operator's. */
-const defaultHistoryLimit = 50;
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
+/** Lists of pull secrets for one caller at a time: a namespace may have hundreds of megabytes of them. */
+const maxSecretLists = 2;
 
 /** Who answers, by resource, or by resource and subresource where that is another one. */
 function createHandlers(parts: HandlerParts): Map<string, Handler> {
-  const { client, passed, access, clock, localRegistry, historyLimit = defaultHistoryLimit } = parts;
+  const { client, passed, access, clock, registry, config } = parts;
+  const { localRegistry, historyLimit, importMode } = config;
   const watches = new CallerBudget(maxWatches);
-  const defaults: ShownDefaults = { importMode: 'Legacy' };
+  const defaults: ShownDefaults = { importMode };
   const requests = new StreamRequests(passed);
   const sources = new SourceCheck({ client, access });
   const streamWrites = new StreamWrites({ requests, access, sources, defaults });
   const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, watches, clock });
   const declared = new DeclaredTags(client);
-  const views = new DerivedViews({ client, clock, declared, localRegistry });
-  const writes = new TagWrites({ client, clock, views, access, declared, sources, localRegistry });
-  const imports = new StreamImports({ client, views, clock });
+  const views = new DerivedViews({ client, clock, declared, defaults, localRegistry });
+  const writes = new TagWrites({ client, clock, views, access, declared, sources, defaults, localRegistry });
+  const looks = new RegistryLooks(registry);
+  const imports = new StreamImports({ client, views, clock, looks, settings: config });
   const images = new StoredImages({ client, transport: passed, watches, clock });
   const edits = new ImageEdits({ client, clock });
+  const secrets = new CallerBudget(maxSecretLists);
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
   const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
   return new Map<string, Handler>([
     ['imagestreams', (exchange) => streams.serve(exchange)],
     ['imagestreams/layers', (exchange) => layers.serve(exchange)],
-    ['imagestreams/secrets', (exchange) => servePullSecrets(client, exchange)],
+    [
+      'imagestreams/secrets',
+      (exchange) => secrets.run(exchange.caller.user, () => servePullSecrets(client, exchange)),
+    ],
     [
       'imagestreamtags',
       (exchange) => {
@@ -171,4 +164,42 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => (isEdit(exchange) ? edits.serve(exchange) : images.serve(exchange))],
   ]);
+}
+
+interface Certificates {
+  readonly server: FaceServer;
+  readonly readTrust: () => Promise<ProxyTrust>;
+  readonly readIdentity: () => Promise<ServingIdentity>;
+  /** What the server has. */
+  readonly known: readonly [ProxyTrust, ServingIdentity];
+}
+
+interface Following {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly periodMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Gives the server the certificates of the day until the signal is aborted. */
+async function followCertificates(
+  { server, readTrust, readIdentity, known: first }: Certificates,
+  { clock, log, periodMs, signal }: Following,
+): Promise<void> {
+  let known = JSON.stringify(first);
+  while (!signal.aborted) {
+    await sleep(clock, periodMs, signal);
+    if (signal.aborted) return;
+    try {
+      const [trust, identity] = [await readTrust(), await readIdentity()];
+      const next = JSON.stringify([trust, identity]);
+      if (next === known) continue;
+      server.renew(trust, identity);
+      known = next;
+      log.info('the front proxy or the serving certificate has changed');
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ err: error }, 'certificates could not be looked after, it is tried again');
+    }
+  }
 }

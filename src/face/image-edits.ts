@@ -1,19 +1,20 @@
 /** Updates and patches of Images, of which only labels and annotations can change. */
 import type { Image } from '../api/generated/image.ts';
 import { isJsonObject, type JsonObject, textOf, valueAt } from '../api/json.ts';
-import { imageGroup, images } from '../api/resources.ts';
+import { images } from '../api/resources.ts';
+import { invalidFault } from '../domain/field-fault.ts';
 import { imageEdit } from '../domain/image-edit.ts';
 import { imageTable } from '../domain/reference-tables.ts';
 import { imageView, type ViewedImage } from '../domain/reference-views.ts';
 import { withDigests } from '../domain/stored-image-name.ts';
-import { strategicallyPatched } from '../domain/strategic-patch.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, KubeApiError } from '../kube/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Exchange, isDryRun, managerOf, readBody } from './exchange.ts';
+import { type Exchange, isDryRun, managerOf } from './exchange.ts';
 import { mergePatched } from './merge-patch.ts';
-import { parsed, parsedObject } from './parsed-body.ts';
-import { badRequest, refusalOf, StatusError } from './status.ts';
+import { readObject } from './sent-body.ts';
+import { readPatch } from './sent-patch.ts';
+import { badRequest, conflict, hasChanged, invalid, refusalOf, StatusError } from './status.ts';
 import { readImage } from './stored-images.ts';
 import { toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
@@ -25,12 +26,8 @@ export interface ImageEditsOptions {
 }
 
 const maxAttempts = 5;
-const jsonType = 'application/json-patch+json';
-const mergeType = 'application/merge-patch+json';
-const strategicType = 'application/strategic-merge-patch+json';
-
 /** What an Image is to become, made from what it is. */
-type Edit = (present: Image) => Promise<JsonObject> | JsonObject;
+type Edit = (present: Image) => JsonObject;
 
 /** Answers updates and patches. */
 export class ImageEdits {
@@ -42,37 +39,9 @@ export class ImageEdits {
 
   /** Changes labels and annotations of the Image that a request names. */
   async serve(exchange: Exchange): Promise<void> {
-    const text = await readBody(exchange.request);
-    const [type = ''] = (exchange.request.headers['content-type'] ?? '').split(';');
-    const edit =
-      exchange.info.verb === 'update' ? replacement(text) : this.#patch(exchange, text, type.trim());
+    const edit = exchange.info.verb === 'update' ? await replacement(exchange) : await patchOf(exchange);
     const image = await this.#write(exchange, edit);
     sendView(exchange, toServed(imageView(image)), { table: imageTable, now: this.#options.clock.now() });
-  }
-
-  #patch(exchange: Exchange, text: string, type: string): Edit {
-    const patch = parsed(text, 'Image');
-    switch (type) {
-      case mergeType:
-      case strategicType:
-        return (present) => mergedImage(present, patch, type);
-      case jsonType:
-        if (!Array.isArray(patch)) throw badRequest('a JSON patch is a list of operations');
-        return async (present) => this.#rehearsed(exchange, present, patch);
-      default:
-        throw new StatusError(
-          415,
-          'UnsupportedMediaType',
-          `the body of the request was in an unknown format - accepted media types include: ${[jsonType, mergeType, strategicType].join(', ')}`,
-        );
-    }
-  }
-
-  /** The API server knows what a JSON patch makes of an object. */
-  async #rehearsed({ signal }: Exchange, present: Image, patch: readonly unknown[]): Promise<JsonObject> {
-    const asked = { type: 'json', document: patch, dryRun: true } as const;
-    const after = await this.#options.client.patch(images, { name: present.metadata.name }, asked, signal);
-    return { ...imageView(after) };
   }
 
   /** Until the write is to the object that was judged. */
@@ -83,7 +52,7 @@ export class ImageEdits {
     for (let attempt = 1; ; attempt++) {
       const present = await readImage(client, info.name ?? '', signal);
       try {
-        const after = await edit(present);
+        const after = edit(present);
         const metadata = judged(imageView(present), after, info.verb === 'update');
         if (metadata === undefined) return present;
         const { uid, resourceVersion } = present.metadata;
@@ -98,22 +67,29 @@ export class ImageEdits {
   }
 }
 
-function replacement(text: string): Edit {
-  const after = parsedObject(text, 'Image');
+async function replacement(exchange: Exchange): Promise<Edit> {
+  const after = await readObject(exchange, 'Image');
   return () => after;
 }
 
-function mergedImage(present: Image, patch: unknown, type: string): JsonObject {
-  if (!isJsonObject(patch)) throw badRequest('the patch is not an object');
-  const { resourceVersion: _, ...metadata } = imageView(present).metadata;
-  // Only a version of the client's own is compared.
-  const view: JsonObject = { ...(toServed(imageView(present)) as JsonObject), metadata };
-  if (type === mergeType) return mergePatched(view, patch) as JsonObject;
-  try {
-    return strategicallyPatched(view, patch);
-  } catch (error) {
-    throw badRequest((error as Error).message);
-  }
+/** Of what a GET shows. Only a version of the client's own is compared. */
+async function patchOf(exchange: Exchange): Promise<Edit> {
+  const sent = await readPatch(exchange, 'Image', applied);
+  return (present) => {
+    const view = toServed(imageView(present)) as JsonObject;
+    const { resourceVersion: _, ...metadata } = present.metadata;
+    const after = sent.patched({
+      ...view,
+      metadata: { ...metadata, name: imageView(present).metadata.name },
+    });
+    if (isJsonObject(after)) return after;
+    throw badRequest('the patch makes no object of the Image');
+  };
+}
+
+/** Labels and annotations are added to those that are there; all else has to be as it is. */
+function applied(document: JsonObject, sent: JsonObject): JsonObject {
+  return { ...document, ...sent, metadata: mergePatched(document['metadata'], sent['metadata'] ?? {}) };
 }
 
 /** What to write. Throws when that is another object, or one that has changed, or something that cannot change. */
@@ -126,30 +102,19 @@ function judged(present: ViewedImage, after: JsonObject, needsVersion: boolean):
     );
   const version = wanted('resourceVersion');
   if (version === '' && needsVersion)
-    throw invalid(name, 'metadata.resourceVersion: Invalid value: 0: must be specified for an update');
+    throw invalid('Image', name, [
+      invalidFault('metadata.resourceVersion', 0, 'must be specified for an update'),
+    ]);
   if (wanted('uid') !== '' && wanted('uid') !== uid)
     throw conflict(
+      'images',
       name,
       `Precondition failed: UID in precondition: ${wanted('uid')}, UID in object meta: ${uid}`,
     );
-  if (version !== '' && version !== resourceVersion)
-    throw conflict(
-      name,
-      'the object has been modified; please apply your changes to the latest version and try again',
-    );
+  if (version !== '' && version !== resourceVersion) throw conflict('images', name, hasChanged);
   const edit = imageEdit(present, after);
-  if (edit.kind === 'refused') throw invalid(name, `${edit.field}: ${edit.message}`);
+  if (edit.kind === 'refused') throw invalid('Image', name, [edit.fault]);
   return edit.metadata;
-}
-
-function invalid(name: string, what: string): StatusError {
-  const message = `Image.${imageGroup} ${JSON.stringify(name)} is invalid: ${what}`;
-  return new StatusError(422, 'Invalid', message, { name, group: imageGroup, kind: 'Image' });
-}
-
-function conflict(name: string, why: string): StatusError {
-  const message = `Operation cannot be fulfilled on images.${imageGroup} ${JSON.stringify(name)}: ${why}`;
-  return new StatusError(409, 'Conflict', message, { name, group: imageGroup, kind: 'images' });
 }
 
 /** What the API server says, of the image under the name that people know. */

@@ -40,9 +40,13 @@ export function parsedJson(text: string, prefix: string): unknown {
 
 /** Parses YAML, without aliases: a few of them are as large as one likes. Throws as {@link parsedJson} does. */
 export function parsedYaml(text: string, prefix: string): unknown {
+  // Through JSON, so that nothing is there that JSON does not have.
+  return parsedJson(jsonOf(text, prefix), prefix);
+}
+
+function jsonOf(text: string, prefix: string): string {
   try {
-    // Through JSON, so that nothing is there that JSON does not have.
-    return JSON.parse(JSON.stringify(load(text, { maxAliases: 0 }) ?? null));
+    return JSON.stringify(load(text, { maxAliases: 0 }) ?? null);
   } catch (error) {
     throw badRequest(`${prefix}${(error as Error).message.split('\n')[0] ?? ''}`);
   }

@@ -101,6 +101,10 @@ function invalidOf(
   return new StatusError(422, 'Invalid', message, { ...named, group, kind, causes });
 }
 
+/** Why a write to a version that is no more is a conflict. */
+export const hasChanged =
+  'the object has been modified; please apply your changes to the latest version and try again';
+
 /** 409: it cannot be done to the object as it is now. */
 export function conflict(resource: string, name: string, why: string): StatusError {
   const message = `Operation cannot be fulfilled on ${resource}.${imageGroup} ${JSON.stringify(name)}: ${why}`;

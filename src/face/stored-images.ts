@@ -15,9 +15,9 @@ import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CallerBudget } from './caller-budget.ts';
-import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
+import { readDeletion } from './delete-options.ts';
+import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { objectPage, pageSize } from './object-page.ts';
-import { parsedDeleteOptions } from './parsed-body.ts';
 import { passAnswer } from './passed-answer.ts';
 import { notFound } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
@@ -174,9 +174,9 @@ export class StoredImages {
   }
 
   async #delete(exchange: Exchange): Promise<void> {
-    const { info, url, request, response, signal } = exchange;
+    const { info, url, response, signal } = exchange;
     const { name = '' } = info;
-    const sent = parsedDeleteOptions(await readBody(request));
+    const sent = (await readDeletion(exchange)) ?? {};
     const dryRun = isDryRun(exchange, sent['dryRun']);
     const stored = storedImageName(name);
     if (stored === undefined) throw notFound('images', name);

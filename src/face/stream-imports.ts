@@ -1,29 +1,28 @@
-/**
- * ImageStreamImports that are kept: written as wishes into the spec of their stream, which the operator fulfils. The request waits
- * for its answer, so that the face needs neither registries nor pull secrets.
- */
+/** ImageStreamImports: what is kept the operator imports, what is only looked at the face looks up itself (semantics 2.1). */
+import type { ServerResponse } from 'node:http';
 import type { ImageStream } from '../api/generated/image-stream.ts';
-import { isJsonObject, type JsonObject, parseJsonObject, textOf, valueAt } from '../api/json.ts';
+import { type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { imageGroup, imageStreams } from '../api/resources.ts';
-import {
-  type ImportOutcomeView,
-  importedImage,
-  importGeneration,
-  lateOutcome,
-  outcomeOf,
-  tagsToImport,
-  type WantedImport,
-  wantedImports,
-} from '../domain/stream-import.ts';
-import { isStreamName, streamNamePattern } from '../domain/stream-name.ts';
+import { formatTime } from '../api/time.ts';
+import type { ImageRoom, RegistryLooks } from '../controllers/registry-looks.ts';
+import type { ImportMode } from '../domain/import-plan.ts';
+import type { Platform } from '../domain/manifest.ts';
+import { repositoryCheckAnnotation, type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
+import { type ImportItem, type ImportItems, importItems, repositoryStatus } from '../domain/stream-import.ts';
+import { forbiddenSources, type ImportRequest, readStreamImport } from '../domain/stream-import-request.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import { undefinedIfNotFound } from '../kube/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { AnswerRooms } from './answer-rooms.ts';
+import { CallerBudget } from './caller-budget.ts';
+import { Deadline } from './deadline.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
 import { checkUnknownFields } from './field-validation.ts';
-import { writeSpecTags } from './spec-tags.ts';
-import { badRequest, StatusError } from './status.ts';
+import { ImportLooks, type Listing } from './import-looks.ts';
+import { type FulfilledWishes, ImportWishes } from './import-wishes.ts';
+import { RequestPlaces } from './request-places.ts';
+import { badRequest, invalid, notFound, StatusError } from './status.ts';
 import { served, toServed } from './versions.ts';
 
 /** Options of {@link StreamImports}. */
@@ -31,147 +30,191 @@ export interface StreamImportsOptions {
   readonly client: KubeClient;
   readonly views: DerivedViews;
   readonly clock: Clock;
+  readonly looks: RegistryLooks;
+  readonly settings: {
+    /** For images that ask for none. */
+    readonly importMode: ImportMode;
+    readonly platform: Platform;
+    readonly repositoryTagLimit: number;
+  };
 }
 
-const maxAttempts = 10;
 /** An API server gives a request a minute. */
 const maxWaitMs = 50_000;
-const firstPauseMs = 25;
-const maxPauseMs = 500;
+/** Imports of a caller at a time. */
+const maxImports = 50;
+/** Requests that ask registries at a time. */
+const maxLooking = 24;
+/** Those of one namespace. */
+const maxLookingOfOne = 8;
+/** Images that one answer holds, in characters of JSON; they take several times as much memory. */
+const maxAnswerLength = 4 * 1024 * 1024;
+/** Answers that hold more than this are large ones. */
+const freeAnswerLength = 256 * 1024;
+/** Large answers at a time. */
+const maxLargeAnswers = 3;
+/** A client that reads nothing of its answer for this time is given up. */
+const idleMs = 60_000;
 
-interface Target {
+/** What is known before anything is asked or written. */
+interface Task {
+  readonly request: ImportRequest;
   readonly namespace: string;
-  readonly name: string;
-  /** Of the stream that the client has seen. */
-  readonly resourceVersion: string | undefined;
+  readonly stream: ImageStream | undefined;
+  readonly deadline: Deadline;
+  readonly room: ImageRoom;
 }
 
 /** Answers creations. */
 export class StreamImports {
   readonly #options: StreamImportsOptions;
+  readonly #budget = new CallerBudget(maxImports);
+  readonly #looks: ImportLooks;
+  readonly #wishes: ImportWishes;
+  readonly #places = new RequestPlaces({ all: maxLooking, each: maxLookingOfOne });
+  readonly #rooms = new AnswerRooms({
+    free: freeAnswerLength,
+    max: maxAnswerLength,
+    large: maxLargeAnswers,
+  });
 
   constructor(options: StreamImportsOptions) {
     this.#options = options;
+    this.#looks = new ImportLooks({ looks: options.looks, ...options.settings });
+    this.#wishes = new ImportWishes(options);
   }
 
-  /** Imports, and answers with what came of it. */
-  async serve(exchange: Exchange): Promise<void> {
-    const { request, response, signal } = exchange;
+  /** Imports or looks, and answers with what came of it. A rehearsal looks. */
+  serve(exchange: Exchange): Promise<void> {
+    return this.#budget.run(exchange.caller.user, () => this.#serve(exchange));
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { clock } = this.#options;
     const { namespace = '' } = exchange.info;
-    if (isDryRun(exchange)) throw badRequest('an import cannot be rehearsed');
-    const body = parseJsonObject(await readBody(request));
-    if (body === undefined)
-      throw badRequest('the object provided is unrecognized (must be of type ImageStreamImport)');
+    const request = await this.#read(exchange, namespace);
+    const giveBack = asksRegistries(request) ? this.#places.take(namespace) : () => undefined;
+    try {
+      using deadline = new Deadline({ clock, timeMs: maxWaitMs, client: exchange.signal });
+      const stream = await this.#stream(request, namespace, exchange.signal);
+      using room = this.#rooms.open(namespace, deadline.signal);
+      const answer = await this.#import(exchange, { request, namespace, stream, deadline, room });
+      await sendWhole(exchange.response, answer);
+    } finally {
+      giveBack();
+    }
+  }
+
+  async #read(exchange: Exchange, namespace: string): Promise<ImportRequest> {
+    const isDry = isDryRun(exchange);
+    const body = parseJsonObject(await readBody(exchange.request));
+    const sent = readStreamImport(body, { namespace, importMode: this.#options.settings.importMode });
+    if (sent.kind === 'unreadable') throw badRequest(sent.message);
     checkUnknownFields(exchange, 'ImageStreamImport', body);
-    const { wanted, target } = readImport(body, namespace);
-    const { stream, generation } = await this.#wish(exchange, target, wanted);
-    const { after, outcomes } = await this.#answers(stream, { generation, wanted }, signal);
-    const images = await Promise.all(outcomes.map((outcome) => this.#shown(after, outcome, signal)));
-    const document = {
+    if (sent.kind === 'invalid') throw invalid('ImageStreamImport', sent.name, sent.faults);
+    const place = valueAt(body, ['metadata', 'namespace']);
+    if (place && place !== namespace)
+      throw badRequest(
+        'the namespace of the provided object does not match the namespace sent on the request',
+      );
+    const { request } = sent;
+    const forbidden = forbiddenSources(request, this.#options.looks.policy);
+    if (forbidden.length > 0) throw invalid('ImageStreamImport', request.name, forbidden);
+    return isDry ? { ...request, persist: false } : request;
+  }
+
+  async #import(exchange: Exchange, task: Task): Promise<JsonObject> {
+    const { request, namespace, stream } = task;
+    const { clock, settings } = this.#options;
+    const { importMode } = settings;
+    const listing = request.repository && (await this.#looks.list(request.repository, task));
+    const items = importItems(request, listing !== undefined && 'tags' in listing ? listing.tags : []);
+    const all = [...items.repository, ...items.images];
+    const reread = (): Promise<ImageStream | undefined> => this.#stream(request, namespace, exchange.signal);
+    const target = { namespace, name: request.name, present: stream, reread };
+    const [looked, fulfilled] = await Promise.all([
+      this.#looks.images(
+        all.filter(({ keptAs }) => keptAs === undefined),
+        task,
+      ),
+      request.persist ? this.#wishes.fulfil(exchange, target, all, task) : undefined,
+    ]);
+    const shownOf = (item: ImportItem): JsonObject => looked.get(item) ?? fulfilled?.shown.get(item) ?? {};
+    const now = formatTime(clock.now());
+    return {
       kind: 'ImageStreamImport',
       apiVersion: served,
-      metadata: { namespace, name: target.name, creationTimestamp: null },
-      spec: body['spec'],
-      status: { import: toServed(after), images },
+      metadata: { namespace, name: request.name, creationTimestamp: now },
+      spec: request.spec,
+      status: {
+        ...(fulfilled === undefined ? {} : { import: streamOf(fulfilled, { now, importMode }) }),
+        ...(listing === undefined ? {} : { repository: shownRepository(listing, items, shownOf) }),
+        ...(items.images.length === 0 ? {} : { images: items.images.map(shownOf) }),
+      },
     };
-    sendJson(response, 201, document);
   }
 
-  /** Writes the wishes into the spec. */
-  async #wish(
-    exchange: Exchange,
-    { namespace, name, resourceVersion }: Target,
-    wanted: readonly WantedImport[],
-  ): Promise<{ readonly stream: ImageStream; readonly generation: number }> {
-    const { client } = this.#options;
-    const { signal } = exchange;
-    for (let attempt = 1; ; attempt++) {
-      const present = await client.get(imageStreams, { namespace, name }, signal).catch(undefinedIfNotFound);
-      if (resourceVersion !== undefined && present?.metadata.resourceVersion !== resourceVersion)
-        throw outdated(name, resourceVersion, present?.metadata.resourceVersion ?? '');
-      const tags = tagsToImport(present, wanted);
-      const generation = importGeneration(present);
-      try {
-        const written = { namespace, name, present, dryRun: false };
-        return { stream: await writeSpecTags(client, exchange, written, tags), generation };
-      } catch (error) {
-        if (!isConflict(error) || attempt === maxAttempts) throw error;
-      }
-    }
-  }
-
-  /** Waits for the operator. */
-  async #answers(
-    stream: ImageStream,
-    { generation, wanted }: { readonly generation: number; readonly wanted: readonly WantedImport[] },
+  /** The stream of a request, if there is one. Throws when it is not the one that the client has seen. */
+  async #stream(
+    { name, resourceVersion, uid }: ImportRequest,
+    namespace: string,
     signal: AbortSignal,
-  ): Promise<{ readonly after: ImageStream; readonly outcomes: readonly ImportOutcomeView[] }> {
-    const { client, clock } = this.#options;
-    const { namespace, name } = stream.metadata;
-    const startedAt = clock.now();
-    let after = stream;
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
-      const outcomes = wanted.map(({ tag }) => outcomeOf(after, tag, generation));
-      const waitedMs = clock.now() - startedAt;
-      if (outcomes.every((outcome) => outcome !== undefined) || waitedMs >= maxWaitMs) {
-        const all = outcomes.map((outcome, i) => outcome ?? lateOutcome(wanted[i]?.tag ?? '', maxWaitMs));
-        return { after, outcomes: all };
-      }
-      await sleep(clock, pauseMs, signal);
-      signal.throwIfAborted();
-      after = await client.get(imageStreams, { namespace, name }, signal);
+  ): Promise<ImageStream | undefined> {
+    const stream = await this.#options.client
+      .get(imageStreams, { namespace, name }, signal)
+      .catch(undefinedIfNotFound);
+    if (stream === undefined) {
+      if (resourceVersion === undefined && uid === undefined) return undefined;
+      throw notFound('imagestreams', name);
     }
-  }
-
-  async #shown(
-    stream: ImageStream,
-    { status, tag, digest }: ImportOutcomeView,
-    signal: AbortSignal,
-  ): Promise<JsonObject> {
-    if (digest === undefined) return { status, tag };
-    const image = await this.#options.views.image(digest, signal);
-    const entry = stream.status?.tags?.find((candidate) => candidate.tag === tag);
-    const reference = entry?.items?.[0]?.dockerImageReference ?? '';
-    return {
-      status,
-      tag,
-      ...(image === undefined ? {} : { image: importedImage(image, digest, reference) }),
-    };
+    const { metadata } = stream;
+    if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
+      throw outdated(name, resourceVersion, metadata.resourceVersion ?? '');
+    // In the singular, as the reference says it.
+    if (uid !== undefined && uid !== metadata.uid) throw notFound('imagestream', name);
+    return stream;
   }
 }
 
-function readImport(
-  body: JsonObject,
-  namespace: string,
-): { readonly wanted: readonly WantedImport[]; readonly target: Target } {
-  const name = textOf(valueAt(body, ['metadata', 'name'])) ?? '';
-  const resourceVersion = textOf(valueAt(body, ['metadata', 'resourceVersion']));
-  const spec = body['spec'];
-  if (valueAt(spec, ['import']) !== true || isJsonObject(valueAt(spec, ['repository'])))
-    throw new StatusError(
-      501,
-      'NotImplemented',
-      'imports that only look (import: false) and imports of whole repositories are not served yet',
-    );
-  const { wanted, faults: found } = wantedImports(spec);
-  const faults = isStreamName(name)
-    ? found
-    : [
-        {
-          field: 'metadata.name',
-          message: `Invalid value: ${JSON.stringify(name)}: must match ${streamNamePattern}`,
-        },
-        ...found,
-      ];
-  if (faults.length > 0) {
-    const what = faults.map(({ field, message }) => `${field}: ${message}`);
-    const text = what.length === 1 ? (what[0] ?? '') : `[${what.join(', ')}]`;
-    const message = `ImageStreamImport.${imageGroup} ${JSON.stringify(name)} is invalid: ${text}`;
-    throw new StatusError(422, 'Invalid', message, { name, group: imageGroup, kind: 'ImageStreamImport' });
-  }
+/** Sends the answer, and waits until it is gone: what it holds is counted for so long. */
+async function sendWhole(response: ServerResponse, answer: JsonObject): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  response.once('close', () => resolve());
+  response.setTimeout(idleMs, () => response.destroy());
+  sendJson(response, 201, answer);
+  await closed;
+}
+
+/** True for a request that not the operator alone works for. */
+function asksRegistries(request: ImportRequest): boolean {
+  return (
+    request.repository !== undefined ||
+    importItems(request, []).images.some(({ keptAs }) => keptAs === undefined)
+  );
+}
+
+/** It was imported just now, whatever the operator has noted. */
+function streamOf(
+  { stream }: FulfilledWishes,
+  { now, importMode }: { now: string } & ShownDefaults,
+): unknown {
+  const shown = shownStream(stream, { importMode });
+  const annotations = { ...shown.metadata.annotations, [repositoryCheckAnnotation]: now };
+  return toServed({ ...shown, metadata: { ...shown.metadata, annotations } });
+}
+
+function shownRepository(
+  listing: Listing,
+  { repository }: ImportItems,
+  shownOf: (item: ImportItem) => JsonObject,
+): JsonObject {
+  if ('status' in listing) return { status: listing.status };
+  const images = repository.map(shownOf);
+  const failures = images.filter(({ status }) => valueAt(status, ['status']) !== 'Success').length;
   return {
-    wanted,
-    target: { namespace, name, resourceVersion: resourceVersion === '' ? undefined : resourceVersion },
+    status: repositoryStatus(failures),
+    ...(images.length === 0 ? {} : { images }),
+    ...(listing.additionalTags.length === 0 ? {} : { additionalTags: listing.additionalTags }),
   };
 }
 

@@ -2,15 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { textOf, valueAt } from '../api/json.ts';
-import { imageGroup, imageStreams, images } from '../api/resources.ts';
+import { imageStreams, images } from '../api/resources.ts';
 import { type BackoffPolicy, backoffMs } from '../domain/backoff.ts';
-import {
-  type FieldFault,
-  missingBytes,
-  type PushContext,
-  type PushedImage,
-  pushedImage,
-} from '../domain/pushed-image.ts';
+import { forbiddenFault, requiredFault } from '../domain/field-fault.ts';
+import { missingBytes, type PushContext, type PushedImage, pushedImage } from '../domain/pushed-image.ts';
 import { pushedTag } from '../domain/pushed-tag.ts';
 import { historyImages, runnableMembers } from '../domain/stream-layers.ts';
 import { isStreamName } from '../domain/stream-name.ts';
@@ -20,10 +15,10 @@ import { isConflict, undefinedIfNotFound } from '../kube/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Access } from './access.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, isDryRun, managerOf, readBody, sendJson } from './exchange.ts';
+import { type Exchange, isDryRun, managerOf, sendJson } from './exchange.ts';
 import { indexMembers } from './index-members.ts';
-import { parsedObject } from './parsed-body.ts';
-import { badRequest, notFound, StatusError } from './status.ts';
+import { readObject } from './sent-body.ts';
+import { badRequest, conflict, hasChanged, invalid, notFound } from './status.ts';
 
 /** Options of {@link StreamMappings}. */
 export interface StreamMappingsOptions {
@@ -51,19 +46,19 @@ export class StreamMappings {
 
   /** Keeps the image, and puts it in front of the history of its tag. */
   async serve(exchange: Exchange): Promise<void> {
-    const { info, request, response } = exchange;
+    const { info, response } = exchange;
     const { namespace = '' } = info;
-    const mapping = parsedObject(await readBody(request), 'ImageStreamMapping');
+    const mapping = await readObject(exchange, 'ImageStreamMapping');
     const place = textOf(valueAt(mapping, ['metadata', 'namespace'])) ?? '';
     if (place !== '' && place !== namespace)
       throw badRequest(
         'the namespace of the provided object does not match the namespace sent on the request',
       );
     const name = textOf(valueAt(mapping, ['metadata', 'name'])) ?? '';
-    if (name === '') throw invalid(name, [{ field: 'metadata.name', message: 'Required value' }]);
+    if (name === '') throw invalid('ImageStreamMapping', name, [requiredFault('metadata.name')]);
     const stream = await this.#stream({ namespace, name }, exchange.signal);
     const parsed = pushedImage(mapping, this.#context(stream));
-    if (!parsed.ok) throw invalid(name, parsed.faults);
+    if (!parsed.ok) throw invalid('ImageStreamMapping', name, parsed.faults);
     const { push } = parsed;
     await this.#checkShown(exchange, stream, push);
     const isNew = await this.#keep(exchange, push);
@@ -109,11 +104,11 @@ export class StreamMappings {
     const fault =
       image === undefined
         ? missingBytes
-        : {
-            field: missingBytes.field,
-            message: `Forbidden: the index lists ${first}, which is not in the stream: push that image first`,
-          };
-    throw invalid(stream.metadata.name, [fault]);
+        : forbiddenFault(
+            missingBytes.field,
+            `the index lists ${first}, which is not in the stream: push that image first`,
+          );
+    throw invalid('ImageStreamMapping', stream.metadata.name, [fault]);
   }
 
   /** Those that are neither in a history of the stream nor in an index of one. */
@@ -152,7 +147,7 @@ export class StreamMappings {
     let stream = read;
     for (let attempt = 1; ; attempt++) {
       const pushed = pushedTag(stream, push, { now: clock.now(), historyLimit });
-      if (pushed.kind === 'refused') throw invalid(name, [pushed.fault]);
+      if (pushed.kind === 'refused') throw invalid('ImageStreamMapping', name, [pushed.fault]);
       if (pushed.kind === 'nothing') return;
       const { uid, resourceVersion } = stream.metadata;
       const document = { metadata: { uid, resourceVersion }, status: { tags: pushed.status.tags } };
@@ -165,7 +160,8 @@ export class StreamMappings {
         await sleep(clock, backoffMs(pauses, attempt, `${push.tag} ${push.digest}`), signal);
         signal.throwIfAborted();
         const latest = await this.#stream({ namespace, name }, signal);
-        if (attempt === maxAttempts || hasMoved(stream, latest, push.tag)) throw busy(name);
+        if (attempt === maxAttempts || hasMoved(stream, latest, push.tag))
+          throw conflict('imagestreams', name, hasChanged);
         stream = latest;
       }
     }
@@ -185,16 +181,4 @@ function hasMoved(before: ImageStream, after: ImageStream, tag: string): boolean
   const [was, is] = [newestItem(before, tag), newestItem(after, tag)];
   if (was === undefined) return false;
   return was.image !== is?.image || was.dockerImageReference !== is.dockerImageReference;
-}
-
-function invalid(name: string, faults: readonly FieldFault[]): StatusError {
-  const what = faults.map(({ field, message }) => `${field}: ${message}`);
-  const text = what.length === 1 ? (what[0] ?? '') : `[${what.join(', ')}]`;
-  const message = `ImageStreamMapping.${imageGroup} ${JSON.stringify(name)} is invalid: ${text}`;
-  return new StatusError(422, 'Invalid', message, { name, group: imageGroup, kind: 'ImageStreamMapping' });
-}
-
-function busy(name: string): StatusError {
-  const message = `Operation cannot be fulfilled on imagestreams.${imageGroup} ${JSON.stringify(name)}: the object has been modified; please apply your changes to the latest version and try again`;
-  return new StatusError(409, 'Conflict', message, { name, group: imageGroup, kind: 'imagestreams' });
 }

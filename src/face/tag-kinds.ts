@@ -2,6 +2,7 @@
 import type { Image } from '../api/generated/image.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { JsonObject } from '../api/json.ts';
+import { withDeclaredTags } from '../domain/effective-stream.ts';
 import { createdImageTag, updatedImageTag, writtenImageTagOf } from '../domain/image-tag-writes.ts';
 import {
   parseTagName,
@@ -9,6 +10,7 @@ import {
   writtenImageStreamTagView,
   writtenImageTagView,
 } from '../domain/reference-views.ts';
+import { type ShownDefaults, shownStream, storedTagReference } from '../domain/shown-stream.ts';
 import { isStreamName } from '../domain/stream-name.ts';
 import { streamNameFaults } from '../domain/stream-validation.ts';
 import {
@@ -24,10 +26,8 @@ import { mergePatched } from './merge-patch.ts';
 import { badRequest, invalid, notFound } from './status.ts';
 import { toServed } from './versions.ts';
 
-/** What a write comes to, and fields that were sent and that there are not; or why it is no object of the kind. */
-export type DecidedWrite =
-  | { readonly write: TagWrite; readonly unknown: readonly string[] }
-  | { readonly problem: string };
+/** What a write comes to, or why it is no object of the kind. */
+export type DecidedWrite = TagWrite | { readonly problem: string };
 
 /** How a kind is named, shown and written. */
 export interface TagKind {
@@ -42,7 +42,8 @@ export interface TagKind {
   /** The object as the answer to a write, also of a tag without an image. */
   view(stream: ImageStream, tag: string, image: Image | undefined, settings: ViewSettings): JsonObject;
   create(present: PresentTag, target: NamedTag, body: JsonObject): DecidedWrite;
-  update(present: PresentTag, target: NamedTag, body: unknown): DecidedWrite;
+  /** What equals what is shown, and is not stored, stays so. */
+  update(present: PresentTag, target: NamedTag, body: unknown, defaults: ShownDefaults): DecidedWrite;
 }
 
 const imageStreamTag: TagKind = {
@@ -55,11 +56,13 @@ const imageStreamTag: TagKind = {
   view: (...parts) => ({ ...writtenImageStreamTagView(...parts) }),
   create: (present, target, body) => {
     const sent = writtenTagOf(body, target.tag);
-    return 'problem' in sent ? sent : { write: createdTag(present, target, sent), unknown: sent.unknown };
+    return 'problem' in sent ? sent : createdTag(present, target, sent);
   },
-  update: (present, target, body) => {
+  update: (present, target, body, defaults) => {
     const sent = writtenTagOf(body, target.tag);
-    return 'problem' in sent ? sent : { write: updatedTag(present, target, sent), unknown: sent.unknown };
+    if ('problem' in sent) return sent;
+    const tag = sent.tag && storedTagReference(sent.tag, effectiveStream(present), defaults);
+    return updatedTag(present, target, { ...sent, tag });
   },
 };
 
@@ -72,20 +75,28 @@ const imageTag: TagKind = {
   view: (...parts) => toServed(writtenImageTagView(...parts)) as JsonObject,
   create: (present, target, body) => {
     const sent = writtenImageTagOf(body);
-    return 'problem' in sent
-      ? sent
-      : { write: createdImageTag(present, target, sent), unknown: sent.unknown };
+    return 'problem' in sent ? sent : createdImageTag(present, target, sent);
   },
-  update: (present, target, body) => {
+  update: (present, target, body, defaults) => {
     const sent = writtenImageTagOf(body);
     if ('problem' in sent) return sent;
-    const { stream } = present;
+    const stream = effectiveStream(present);
+    const { name: _known, ...spec } = storedTagReference(
+      { ...sent.spec, name: target.tag },
+      stream,
+      defaults,
+    );
+    const named = sent.spec && { ...spec, ...('name' in sent.spec ? { name: sent.spec['name'] } : {}) };
     const nowhere = { localRegistry: undefined };
-    const view =
-      stream === undefined ? undefined : writtenImageTagView(stream, target.tag, undefined, nowhere);
-    return { write: updatedImageTag({ ...present, view }, target, sent), unknown: sent.unknown };
+    const view = stream && writtenImageTagView(shownStream(stream, defaults), target.tag, undefined, nowhere);
+    return updatedImageTag({ ...present, view }, target, { ...sent, spec: named });
   },
 };
+
+/** The stream with the tag that an object of its own declares. */
+export function effectiveStream({ stream, declared }: PresentTag): ImageStream | undefined {
+  return stream === undefined || declared === undefined ? stream : withDeclaredTags(stream, [declared]);
+}
 
 /** The kind of a resource. */
 export function tagKindOf({ info: { resource } }: Exchange): TagKind {

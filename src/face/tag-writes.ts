@@ -3,8 +3,8 @@ import type { Image } from '../api/generated/image.ts';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { textOf, valueAt } from '../api/json.ts';
 import { imageStreams } from '../api/resources.ts';
-import { withDeclaredTags } from '../domain/effective-stream.ts';
 import { invalidFault } from '../domain/field-fault.ts';
+import { type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
 import { followedTag } from '../domain/tag-source.ts';
 import type { NamedTag, PresentTag, TagWrite } from '../domain/tag-writes.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -30,7 +30,7 @@ import {
   serverTimeout,
 } from './status.ts';
 import { TagDeletion } from './tag-deletion.ts';
-import { appliedTag, type DecidedWrite, type TagKind, tagKindOf, targetOf } from './tag-kinds.ts';
+import { appliedTag, effectiveStream, type TagKind, tagKindOf, targetOf } from './tag-kinds.ts';
 
 /** Options of {@link TagWrites}. */
 export interface TagWritesOptions {
@@ -40,6 +40,7 @@ export interface TagWritesOptions {
   readonly access: Access;
   readonly declared: DeclaredTags;
   readonly sources: SourceCheck;
+  readonly defaults: ShownDefaults;
   readonly localRegistry: string | undefined;
 }
 
@@ -57,7 +58,7 @@ interface Written {
   readonly tag: TagReference | undefined;
 }
 
-type Decide = (present: PresentTag) => Extract<DecidedWrite, { readonly write: TagWrite }>;
+type Decide = (present: PresentTag) => TagWrite;
 
 /** Answers all of them. */
 export class TagWrites {
@@ -81,7 +82,9 @@ export class TagWrites {
     const tag = targetOf(exchange, kind, name ?? '');
     checkPlace(body, tag);
     const written = await this.#write(exchange, { kind, tag }, (present) => {
-      const decided = isCreation ? kind.create(present, tag, body) : kind.update(present, tag, body);
+      const decided = isCreation
+        ? kind.create(present, tag, body)
+        : kind.update(present, tag, body, this.#options.defaults);
       if ('problem' in decided)
         throw badRequest(
           `${kind.kind} in version "v1" cannot be handled as a ${kind.kind}: ${decided.problem}`,
@@ -102,7 +105,7 @@ export class TagWrites {
       const patched = patch.patched(document);
       checkUnknownFields(exchange, kind.kind, patched);
       checkPlace(patched, tag);
-      const decided = kind.update(present, tag, patched);
+      const decided = kind.update(present, tag, patched, this.#options.defaults);
       if ('problem' in decided)
         throw invalid(kind.kind, tag.name, [invalidFault('patch', '', decided.problem)]);
       return decided;
@@ -110,10 +113,11 @@ export class TagWrites {
     return this.#answer(exchange, { kind, tag }, written);
   }
 
-  #view({ stream, declared }: PresentTag, { kind, tag }: Target) {
+  #view(present: PresentTag, { kind, tag }: Target) {
+    const { defaults } = this.#options;
+    const stream = effectiveStream(present);
     if (stream === undefined) return {};
-    const shown = declared === undefined ? stream : withDeclaredTags(stream, [declared]);
-    return kind.view(shown, tag.tag, undefined, this.#options);
+    return kind.view(shownStream(stream, defaults), tag.tag, undefined, this.#options);
   }
 
   /** Until the write is to the stream that was decided on. */
@@ -124,9 +128,8 @@ export class TagWrites {
     const { namespace, stream: name } = tag;
     for (let attempt = 1; ; attempt++) {
       const present = await this.#present(tag, signal);
-      const { write, unknown } = decide(present);
+      const write = decide(present);
       if (write.kind !== 'write') throw refusal(write, { kind, tag });
-      checkFields(exchange, kind, unknown);
       const { tags, isNew, written } = write;
       // Who makes something that was not there needs the right to create it.
       if (isNew && info.verb !== 'create')
@@ -169,7 +172,8 @@ export class TagWrites {
     const entry = stream.status?.tags?.find((each) => each.tag === tag.tag);
     const image: Image | undefined = await views.image(entry?.items?.[0]?.image, signal);
     const code = info.verb === 'create' || written.isNew ? 201 : 200;
-    sendJson(response, code, kind.view(stream, tag.tag, image, this.#options));
+    const shown = shownStream(stream, this.#options.defaults);
+    sendJson(response, code, kind.view(shown, tag.tag, image, this.#options));
   }
 }
 
@@ -192,22 +196,6 @@ function isAnswered(stream: ImageStream, { tag }: Written): boolean {
   if (!tag?.from || followedTag(stream, { ...tag, from: tag.from }) !== undefined) return true;
   const entry = stream.status?.tags?.find((each) => each.tag === tag.name);
   return (tag.generation ?? undefined) === entry?.lastImport?.generation;
-}
-
-/** Fields that there are not: a mistake for who wants to hear of it, a warning for all others. */
-function checkFields({ url, response }: Exchange, { kind }: TagKind, unknown: readonly string[]): void {
-  const wanted = url.searchParams.get('fieldValidation') ?? 'Warn';
-  if (unknown.length === 0 || wanted === 'Ignore') return;
-  const sentences = unknown.map((field) => `unknown field ${JSON.stringify(field)}`);
-  if (wanted === 'Strict')
-    throw badRequest(
-      `${kind} in version "v1" cannot be handled as a ${kind}: strict decoding error: ${sentences.join(', ')}`,
-    );
-  const ascii = sentences.map((text) => text.replace(/[^\x20-\x7e]/g, '?'));
-  response.setHeader(
-    'warning',
-    ascii.map((text) => `299 - ${JSON.stringify(text)}`),
-  );
 }
 
 function refusal(

@@ -15,6 +15,11 @@ export function changedEvents(change: (event: JsonObject) => JsonObject): Transf
       for (const line of lines) this.push(`${JSON.stringify(changed(line, change))}\n`);
       done();
     },
+    // A refusal may come without a line break.
+    flush(done) {
+      if (rest !== '') this.push(`${JSON.stringify(changed(rest, change))}\n`);
+      done();
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Holds a Lease, or waits until it can be had (ADR 0024). A Lease is held until a deadline by this process's own steady clock,
+ * Holds a Lease, or waits until it can be had (ADR 0025). A Lease is held until a deadline by this process's own steady clock,
  * counted from before the request that renewed it: whoever waits for it counts a longer time, from later. Clocks of two
  * machines are never compared; a waiting process counts from when it has seen the record change.
  */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
 import { HttpListener } from '../../test/support/http-listener.ts';
 import type { Credential, PullCredential } from '../domain/pull-credentials.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -120,6 +121,24 @@ describe('a token', () => {
       ask(server.host, { kind: 'registry-token', token: 'mine' }),
     );
     expect(response.status).toBe(200);
+  });
+
+  it('is fetched to its end for the others when who asked first gives up', async () => {
+    const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+    const tokens = await listen((_request, response) => {
+      void held.then(() => response.end('{"token":"t"}'));
+    });
+    const server = await registry('Bearer t', () => `Bearer realm="${tokens.url}/"`);
+    const authenticator = newAuthenticator();
+    const abort = new AbortController();
+    const first = authenticator.send({ ...ask(server.host, alice), signal: abort.signal });
+    first.catch(() => undefined);
+    await eventually(async () => tokens.requests.length === 1, { what: 'the token to be asked for' });
+    const second = authenticator.send(ask(server.host, alice));
+    abort.abort(new Error('enough'));
+    letGo();
+    expect((await second).status).toBe(200);
+    expect(tokens.requests).toHaveLength(1);
   });
 
   it('is fetched once for many who ask together, per repository', async () => {

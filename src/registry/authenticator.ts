@@ -46,6 +46,8 @@ export class Authenticator {
   readonly #onToken: () => void;
   /** Whole `Authorization` headers, by registry, repository and account. */
   readonly #headers: TokenStore;
+  /** Never aborted. */
+  readonly #untilTheEnd = new AbortController().signal;
 
   constructor(options: AuthenticatorOptions) {
     this.#transport = options.transport;
@@ -124,7 +126,8 @@ export class Authenticator {
       insecure: options.insecure,
       ca: options.ca,
       maxBytes: maxTokenBytes,
-      signal: options.signal,
+      // Not the signal of one caller: others may wait for the same token, which the transport ends in time.
+      signal: this.#untilTheEnd,
       namedHost: options.host,
     });
     if (response.status === 200) return parseToken(response.body.toString(), realm.host);

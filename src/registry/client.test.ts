@@ -346,8 +346,8 @@ describe('connections', () => {
     const server = await listen(() => undefined);
     const abort = new AbortController();
     const client = newClient({ connectMs: 60_000, headersMs: 60_000, totalMs: 60_000 });
-    const waiting = failure(server.host, { signal: abort.signal, client });
+    const waiting = client.getManifest(accessTo(server.host, { signal: abort.signal }), '1');
     abort.abort(new Error('enough'));
-    expect(await waiting).toContain('unreachable');
+    await expect(waiting).rejects.toThrow('enough');
   });
 });

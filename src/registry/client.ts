@@ -61,7 +61,7 @@ interface Question {
 /** What a 404 without a code of its own means. */
 type NotFoundCode = 'manifest-unknown' | 'repository-unknown' | 'registry-error';
 
-/** Reads from registries. Every method throws {@link RegistryError}. */
+/** Reads from registries. Every method throws {@link RegistryError}, and the signal's reason when that is aborted. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #headless = new Set<string>();
@@ -136,9 +136,9 @@ export class RegistryClient {
     const repository = repositoryPath(reference);
     const host = registryHost(reference);
     const { path, method, maxBytes } = question;
-    const send = (): Promise<RegistryResponse> => {
+    const send = async (): Promise<RegistryResponse> => {
       this.#options.onRequest?.(document);
-      return this.#options.authenticator.send({
+      const request = {
         host,
         repository,
         path: `/v2/${repository}/${path}`,
@@ -149,7 +149,14 @@ export class RegistryClient {
         headers: { accept: question.accept },
         maxBytes,
         signal,
-      });
+      };
+      try {
+        return await this.#options.authenticator.send(request);
+      } catch (error) {
+        // Who gives up says nothing about the host: its gate must not count that.
+        signal.throwIfAborted();
+        throw error;
+      }
     };
     return this.#options.gates.run(host, send, limitsOf);
   }

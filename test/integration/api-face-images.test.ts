@@ -1,10 +1,12 @@
 // The API face: Images under their digests.
 import { Agent, request } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served } from '../support/face-fixture.ts';
+import { FaceFixture, startTestFace } from '../support/face-fixture.ts';
+import { served } from '../support/face-view.ts';
 import type { BuiltImage } from '../support/images.ts';
+import { createFaceCredentials } from '../support/operator-rights.ts';
 
 let face: FaceFixture;
 
@@ -336,4 +338,21 @@ it('who has no right to Images neither reads, watches, changes nor deletes them'
   ];
   const answers = await Promise.all(asked);
   expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403, 403]);
+});
+
+it('a watch goes on where it was when the face has been restarted', async () => {
+  const { body } = await face.get(`${served}/images?limit=1`);
+  const from = `resourceVersion=${(body as { metadata: { resourceVersion: string } }).metadata.resourceVersion}`;
+  await using before = await watchImages(from);
+  await face.face.stop();
+  await expect(before.next()).rejects.toThrow();
+  const next = await startTestFace(await createFaceCredentials(face.cluster));
+  onTestFinished(() => next.stop());
+  await face.aggregation.register(face.view.kube, next.port);
+  await eventually(async () => (await face.get(`${served}/images?limit=1`)).status === 200, {
+    what: 'the other face to have v1',
+  });
+  const { digest } = await importedImage('restarted');
+  await using after = await watchImages(from);
+  expect(await after.next()).toMatchObject({ type: 'ADDED', object: { metadata: { name: digest } } });
 });

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { apiServices, serviceNamespace } from '../support/aggregation.ts';
 import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served } from '../support/face-fixture.ts';
+import { FaceFixture } from '../support/face-fixture.ts';
+import { served } from '../support/face-view.ts';
 import { imageStreams, type KubeObject, resource, roleBindings, secrets } from '../support/resources.ts';
 
 let face: FaceFixture;
@@ -31,6 +32,7 @@ describe('discovery', () => {
       ['images', 'image.openshift.io/v1'],
       ['imagestreamimages', 'isimage'],
       ['imagestreamimports', 'image.openshift.io/v1'],
+      ['imagestreammappings', 'image.openshift.io/v1'],
       ['imagestreams', 'is'],
       ['imagestreamtags', 'istag'],
       ['imagetags', 'itag'],

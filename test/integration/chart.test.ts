@@ -100,6 +100,9 @@ describe('the chart', () => {
       resources,
       extraArgs: ['--schedule-period=5m'],
       env: [{ name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' }],
+      volumes: [{ name: 'policy', configMap: { name: 'registry-policy' } }],
+      volumeMounts: [{ name: 'policy', mountPath: '/etc/imagestreams' }],
+      notifications: { enabled: true },
       nodeSelector: { disk: 'fast' },
       tolerations: [{ key: 'infra', operator: 'Exists' }],
       image: { pullPolicy: 'Always', pullSecrets: ['regcred'] },
@@ -109,21 +112,22 @@ describe('the chart', () => {
       nodeSelector: { disk: 'fast', 'kubernetes.io/os': 'linux' },
       tolerations: [{ key: 'infra', operator: 'Exists' }],
       imagePullSecrets: [{ name: 'regcred' }],
+      volumes: expect.arrayContaining([{ name: 'policy', configMap: { name: 'registry-policy' } }]),
+    };
+    const own = {
+      imagePullPolicy: 'Always',
+      volumeMounts: expect.arrayContaining([{ name: 'policy', mountPath: '/etc/imagestreams' }]),
+      env: expect.arrayContaining([
+        { name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' },
+        expect.objectContaining({ name: expect.stringMatching(/^POD_/) }),
+      ]),
     };
     expect(operator?.spec).toMatchObject({ replicas: 3, template: { spec: shared } });
     expect(operator?.spec.template.spec.containers).toMatchObject([
-      {
-        resources,
-        args: ['--schedule-period=5m'],
-        imagePullPolicy: 'Always',
-        env: expect.arrayContaining([
-          { name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' },
-          expect.objectContaining({ name: 'POD_NAME' }),
-        ]),
-      },
+      { ...own, resources, args: ['--schedule-period=5m'] },
     ]);
     expect(api?.spec).toMatchObject({ replicas: 1, template: { spec: shared } });
-    expect(api?.spec.template.spec.containers).toMatchObject([{ args: ['--history-limit=7'] }]);
+    expect(api?.spec.template.spec.containers).toMatchObject([{ ...own, args: ['--history-limit=7'] }]);
   });
 
   it.each([

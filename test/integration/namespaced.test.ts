@@ -61,7 +61,7 @@ afterAll(async () => {
 });
 
 function start(): Promise<OperatorProcess> {
-  const place = ['--namespace', scenario.namespace, '--lease-namespace', scenario.namespace];
+  const place = ['--watch-namespace', scenario.namespace, '--lease-namespace', scenario.namespace];
   return OperatorProcess.start({ kubeconfigPath, elects: true, args: ['--retry-min=500ms', ...place] });
 }
 

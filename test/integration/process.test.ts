@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { settings } from '../../src/config.ts';
+import { settingsOf } from '../../src/settings.ts';
 import { HttpListener } from '../support/http-listener.ts';
 import { writeKubeconfig } from '../support/kubeconfig.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
@@ -19,7 +19,7 @@ describe('the command line', () => {
   it('explains every flag', async () => {
     const { code, stdout, stderr } = await run(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const { flag, env } of Object.values(settings)) {
+    for (const [, { flag, env }] of settingsOf('operator')) {
       expect(stdout).toContain(`--${flag} `);
       expect(stdout).toContain(env);
     }

@@ -83,13 +83,7 @@ export class AuditLog {
   async since(mark: AuditMark): Promise<readonly AuditedWrite[]> {
     const writes: AuditedWrite[] = [];
     for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
-      const { verb, requestURI = '', user, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
-      const { resource = requestURI, subresource, namespace = '', name = '' } = objectRef;
-      const place = subresource === undefined ? resource : `${resource}/${subresource}`;
-      const code = responseStatus?.code ?? 0;
-      const kind = `${verb} ${place}${code >= 200 && code < 300 ? '' : ` ${code}`}`;
-      const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
-      writes.push({ kind, namespace, name, user: user?.username ?? '', credential });
+      writes.push(requestIn(line));
     }
     return writes;
   }
@@ -104,6 +98,16 @@ export class AuditLog {
       before = after;
     }
   }
+}
+
+function requestIn(line: string): AuditedWrite {
+  const { verb, requestURI, user, objectRef, responseStatus } = JSON.parse(line) as AuditEvent;
+  const { resource = requestURI, subresource, namespace = '', name = '' } = objectRef ?? {};
+  const place = [resource, subresource].filter((part) => part !== undefined).join('/');
+  const code = responseStatus?.code ?? 0;
+  const kind = `${verb} ${place}${Math.floor(code / 100) === 2 ? '' : ` ${code}`}`;
+  const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
+  return { kind, namespace, name, user: user?.username ?? '', credential };
 }
 
 /** Writes by kind. */

@@ -72,7 +72,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
   {{- with $added.volumeMounts }}{{ $_ := set $container "volumeMounts" . }}{{ end -}}
   {{- with .spec.template.spec.volumes }}{{ $_ := set $pod "volumes" . }}{{ end -}}
 {{- end -}}
-{{- with .values.env }}{{ $_ := set $container "env" (concat $container.env .) }}{{ end -}}
+{{- with $all.env }}{{ $_ := set $container "env" (concat $container.env .) }}{{ end -}}
+{{- with $all.volumeMounts }}{{ $_ := set $container "volumeMounts" (concat ($container.volumeMounts | default list) .) }}{{ end -}}
+{{- with $all.volumes }}{{ $_ := set $pod "volumes" (concat ($pod.volumes | default list) .) }}{{ end -}}
 {{- with $all.priorityClassName }}{{ $_ := set $pod "priorityClassName" . }}{{ end -}}
 {{- with $all.nodeSelector }}{{ $_ := set $pod "nodeSelector" (merge . $pod.nodeSelector) }}{{ end -}}
 {{- with $all.tolerations }}{{ $_ := set $pod "tolerations" . }}{{ end -}}

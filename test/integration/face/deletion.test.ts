@@ -1,25 +1,15 @@
 // The API face and those who clean up: the garbage collector, the namespace controller and the operator. Nothing is left in etcd.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventually } from '../support/eventually.ts';
-import { FaceFixture } from '../support/face-fixture.ts';
-import { createNamespace } from '../support/fixture.ts';
-import {
-  type ImageStream,
-  type ImageStreamTag,
-  imageStreams,
-  namespaces,
-  resource,
-} from '../support/resources.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceView, storedStreams, storedTags } from '../../support/face-view.ts';
+import { createNamespace } from '../../support/fixture.ts';
+import { imageStreams, namespaces, resource } from '../../support/resources.ts';
 
-/** As they are stored, past the face. */
-const storedStreams = resource<ImageStream>('image.openshift.io/v1crd', 'ImageStream', 'imagestreams');
-const storedTags = resource<ImageStreamTag>('image.openshift.io/v1crd', 'ImageStreamTag', 'imagestreamtags');
-
-let face: FaceFixture;
+let face: FaceView;
 
 beforeAll(async () => {
-  face = await FaceFixture.start();
+  face = await FaceView.join();
 }, 120_000);
 afterAll(() => face?.stop());
 
@@ -44,7 +34,7 @@ const storedIs = (namespace: string, wanted: readonly string[]): Promise<unknown
   );
 
 async function kubectl(...args: readonly string[]): Promise<void> {
-  const { stderr, exitCode } = await face.cluster.kubectl(args);
+  const { stderr, exitCode } = await face.view.kubectl(args);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
 }
 

@@ -1,8 +1,7 @@
-/** How flags are read, and what the texts of settings mean: what reads one throws a sentence that goes on with `, not "…"`. */
-import { parseArgs } from 'node:util';
+/** Texts of settings as values. Every function throws a sentence for a text that is none. */
 import type { Platform } from './domain/manifest.ts';
 
-/** A whole number within bounds. Throws a sentence, as all of these do. */
+/** A whole number of a range. */
 export function integer(text: string, min: number, max: number): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
@@ -16,7 +15,7 @@ export function boolean(text: string): boolean {
   return oneOf(text, ['true', 'false'] as const) === 'true';
 }
 
-/** A platform as os/architecture. */
+/** `os/architecture`. */
 export function platform(text: string): Platform {
   const [, os, architecture] = /^([a-z0-9]{1,32})\/([a-z0-9]{1,32})$/.exec(text) ?? [];
   if (os === undefined || architecture === undefined)
@@ -48,33 +47,9 @@ export function duration(text: string): number {
   return Number(count) * unitMs;
 }
 
-/** One of a few words. */
+/** One of a closed set of words. */
 export function oneOf<T extends string>(text: string, allowed: readonly T[]): T {
   const found = allowed.find((candidate) => candidate === text);
   if (found === undefined) throw new Error(`must be one of ${allowed.join(', ')}`);
   return found;
-}
-
-/** The flags of a command line: `true` for `--help`, texts for those that are known. What is wrong is added to `faults`. */
-export function parseFlags(
-  args: readonly string[],
-  known: readonly string[],
-  faults: string[],
-): Readonly<Record<string, string | boolean | undefined>> {
-  const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
-  const { values, tokens } = parseArgs({
-    args: [...args],
-    options: { ...options, help: { type: 'boolean', short: 'h' } },
-    strict: false,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === 'positional') faults.push(`${token.value}: there are no arguments, only flags`);
-    if (token.kind !== 'option') continue;
-    if (token.name !== 'help' && !known.includes(token.name))
-      faults.push(`${token.rawName}: there is no such flag; see --help`);
-    else if (token.name !== 'help' && token.value === undefined)
-      faults.push(`${token.rawName}: a value is missing`);
-  }
-  return values;
 }

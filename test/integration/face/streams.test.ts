@@ -2,19 +2,17 @@
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventually } from '../support/eventually.ts';
-import { FaceFixture } from '../support/face-fixture.ts';
-import { createNamespace } from '../support/fixture.ts';
-import { type ImageStream, imageStreams, type KubeObject, resource } from '../support/resources.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceView, storedStreams } from '../../support/face-view.ts';
+import { createNamespace } from '../../support/fixture.ts';
+import { type ImageStream, imageStreams, type KubeObject } from '../../support/resources.ts';
 
-/** As it is stored, past the face. */
-const storedStreams = resource<ImageStream>('image.openshift.io/v1crd', 'ImageStream', 'imagestreams');
 const checkAnnotation = 'openshift.io/image.dockerRepositoryCheck';
 
-let face: FaceFixture;
+let face: FaceView;
 
 beforeAll(async () => {
-  face = await FaceFixture.start();
+  face = await FaceView.join();
 }, 120_000);
 afterAll(() => face?.stop());
 
@@ -44,14 +42,26 @@ describe('an ImageStream is shown', () => {
   it('the same in lists and watches', async () => {
     const [listed] = await face.view.kube.list(imageStreams, { namespace: face.scenario.namespace });
     expect(listed).toEqual(await shown('web'));
-    const dispatcher = new Agent({ connect: { ca: face.cluster.facts.ca }, bodyTimeout: 0 });
-    const { body } = await request(`${face.cluster.facts.url}${face.path('imagestreams')}?watch=true`, {
+    const dispatcher = new Agent({ connect: { ca: face.view.facts.ca }, bodyTimeout: 0 });
+    const { body } = await request(`${face.view.facts.url}${face.path('imagestreams')}?watch=true`, {
       dispatcher,
-      headers: { authorization: `Bearer ${face.cluster.facts.tokens['admin'] ?? ''}` },
+      headers: { authorization: `Bearer ${face.view.facts.tokens['admin'] ?? ''}` },
     });
     const first = (await (body[Symbol.asyncIterator]() as AsyncIterator<Buffer>).next()).value as Buffer;
     await dispatcher.destroy();
     expect(JSON.parse(first.toString().split('\n')[0] ?? '')).toEqual({ type: 'ADDED', object: listed });
+  });
+
+  it('to who selects it by its repository', async () => {
+    const spec = { dockerImageRepository: `${face.scenario.proxy.host}/selected` };
+    expect(
+      (await face.send('POST', face.path('imagestreams'), { metadata: { name: 'selected' }, spec })).status,
+    ).toBe(201);
+    const selector = `--field-selector=spec.dockerImageRepository=${spec.dockerImageRepository}`;
+    expect(await face.kubectl('get', 'is', '-o', 'name', selector)).toBe(
+      'imagestream.image.openshift.io/selected\n',
+    );
+    await face.kubectl('delete', 'is', 'selected');
   });
 
   it('with its tags by name', async () => {
@@ -115,11 +125,11 @@ describe('a written ImageStream', () => {
 
   it('is shown as rows when it is created, and as a Status when it is deleted', async () => {
     const send = async (method: 'POST' | 'DELETE', path: string, document?: object) => {
-      const { statusCode, body } = await request(`${face.cluster.facts.url}${face.path(path)}`, {
+      const { statusCode, body } = await request(`${face.view.facts.url}${face.path(path)}`, {
         method,
-        dispatcher: new Agent({ connect: { ca: face.cluster.facts.ca } }),
+        dispatcher: new Agent({ connect: { ca: face.view.facts.ca } }),
         headers: {
-          authorization: `Bearer ${face.cluster.facts.tokens['admin'] ?? ''}`,
+          authorization: `Bearer ${face.view.facts.tokens['admin'] ?? ''}`,
           accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
           'content-type': 'application/json',
         },

@@ -1,13 +1,13 @@
-// The API face: tags and images under the names that OpenShift gives them, and imports.
+// The API face: tags and images under the names that OpenShift gives them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventually } from '../support/eventually.ts';
-import { FaceFixture, served } from '../support/face-fixture.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FaceView, served } from '../../support/face-view.ts';
 
-let face: FaceFixture;
+let face: FaceView;
 
 beforeAll(async () => {
-  face = await FaceFixture.start();
+  face = await FaceView.join();
 }, 120_000);
 afterAll(() => face?.stop());
 
@@ -184,77 +184,6 @@ describe('a written ImageStreamTag', () => {
     const answer = await kube('PUT', `imagestreamtags/${name}`, sent());
     expect(answer).toMatchObject({ status: code, body: { kind: 'Status', code } });
     expect(answer.body['message']).toContain(message);
-  });
-});
-
-describe('an ImageStreamImport', () => {
-  const send = async (name: string, spec: object, metadata: object = {}) => {
-    const body = {
-      kind: 'ImageStreamImport',
-      apiVersion: 'image.openshift.io/v1',
-      metadata: { name, ...metadata },
-      spec,
-    };
-    const { status, text } = await face.view.kube.request('POST', face.path('imagestreamimports'), body);
-    return { status, body: JSON.parse(text) as Record<string, unknown> };
-  };
-  const imageOf = (tag: string, to: string): object => ({
-    from: { kind: 'DockerImage', name: face.scenario.pullSpec(tag) },
-    to: { name: to },
-    importPolicy: { insecure: true },
-  });
-
-  it('makes its stream, and answers when the images are there or not to be had', async () => {
-    const images = [imageOf('latest', 'good'), imageOf('nowhere', 'bad')];
-    const { status, body } = await send('imported', { import: true, images });
-    expect(status).toBe(201);
-    expect(body).toMatchObject({
-      kind: 'ImageStreamImport',
-      status: {
-        import: { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', metadata: { name: 'imported' } },
-        images: [
-          {
-            tag: 'good',
-            status: { status: 'Success' },
-            image: {
-              metadata: { name: face.pushed.digest },
-              dockerImageReference: face.scenario.pinned(face.pushed.digest),
-            },
-          },
-          { tag: 'bad', status: { status: 'Failure', reason: 'NotFound', code: 404 } },
-        ],
-      },
-    });
-    // Again, with nothing new.
-    expect(await send('imported', { import: true, images: images.slice(0, 1) })).toMatchObject({
-      status: 201,
-      body: { status: { images: [{ status: { status: 'Success' } }] } },
-    });
-  });
-
-  it('of a stream that has changed is a conflict', async () => {
-    const answer = await send(
-      'web',
-      { import: true, images: [imageOf('latest', 'latest')] },
-      { resourceVersion: '1' },
-    );
-    expect(answer).toMatchObject({ status: 409, body: { reason: 'Conflict' } });
-    expect(answer.body['message']).toContain('the image stream was updated from "1" to');
-  });
-
-  it.each([
-    {
-      spec: { import: true },
-      code: 422,
-      message: 'you must specify at least one image or a repository import',
-    },
-    { spec: { import: false, images: [] }, code: 501, message: 'not served yet' },
-    { name: 'a/status', spec: { import: true, images: [] }, code: 422, message: 'metadata.name' },
-    { name: '.', spec: { import: true, images: [] }, code: 422, message: 'metadata.name' },
-  ])('is refused: $code $message', async ({ name = 'refused', spec, code, message }) => {
-    const { status, body } = await send(name, spec);
-    expect(status).toBe(code);
-    expect(body['message']).toContain(message);
   });
 });
 
