@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { read, root } from '../support/documents.ts';
+import { eventually } from '../support/eventually.ts';
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
 import { hardeningFaults, type InstalledDeployment } from '../support/hardening.ts';
 import { chartFolder, type Helm, prepareHelm } from '../support/helm.ts';
@@ -213,6 +214,15 @@ describe('a release', () => {
     ]);
     expect(replicas.stdout).toBe('1');
 
+    // As docs/how-to/install.md says: the API server has an APIService of that name itself.
+    const overrule = ['--take-ownership', '--force-conflicts'];
+    await succeed(['upgrade', 'iso', chartFolder, ...place, '--set', 'api.enabled=true', ...overrule]);
+    expect(await serverOfV1()).toBe('imagestream-operator-api');
+    await succeed(['upgrade', 'iso', chartFolder, ...place, '--set', 'api.enabled=false']);
+    await eventually(async () => (await serverOfV1()) === '', {
+      what: 'the custom resources to have v1 back',
+    });
+
     await succeed(['uninstall', 'iso', ...place]);
     expect(await kube.get(imageStreams, { namespace: 'default', name: 'web' })).toMatchObject({
       metadata: { name: 'web' },
@@ -228,6 +238,23 @@ describe('a release', () => {
     ]);
     expect(left.stdout).toBe('');
   });
+
+  it('is installed with the API face at once', { timeout: 120_000 }, async () => {
+    const api = ['--set', 'api.enabled=true', '--force-conflicts', '--take-ownership'];
+    await succeed(['install', 'face', chartFolder, ...place, '--create-namespace', ...api]);
+    expect(await serverOfV1()).toBe('imagestream-operator-api');
+    await succeed(['uninstall', 'face', ...place]);
+    await eventually(async () => (await serverOfV1()) === '', {
+      what: 'the custom resources to have v1 back',
+    });
+  });
+
+  /** The Service that has image.openshift.io/v1; empty when the API server itself has it, `none` when nobody has. */
+  async function serverOfV1(): Promise<string> {
+    const path = ['-o', 'jsonpath={.spec.service.name}'];
+    const { stdout, exitCode } = await own.kubectl(['get', 'apiservice', 'v1.image.openshift.io', ...path]);
+    return exitCode === 0 ? stdout : 'none';
+  }
 
   async function succeed(args: readonly string[]): Promise<void> {
     const { exitCode, stderr } = await ownHelm(args);
