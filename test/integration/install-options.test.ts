@@ -20,6 +20,7 @@ afterAll(() => cluster.close());
 describe.each([
   { base: 'config/default', components: [], deployments: 1 },
   { base: 'config/with-api', components: [], deployments: 2 },
+  { base: 'config/namespaced', components: [], deployments: 1 },
   { base: 'config/with-api', components: ['priority-class', 'notifications'], deployments: 2 },
 ])('$base with $components', ({ base, components, deployments }) => {
   it('is accepted by kubectl apply, without a warning', async () => {
@@ -43,6 +44,15 @@ describe.each([
       )
       .map(({ kind, metadata: { namespace } }) => `${kind} in ${namespace}`);
     expect(elsewhere).toEqual(base.endsWith('with-api') ? ['RoleBinding in kube-system'] : []);
+  });
+});
+
+describe('config/namespaced', () => {
+  it('has nothing that belongs to the cluster, and can be put into any namespace', async () => {
+    const rendered = await render({ base: 'config/namespaced', components: [], namespace: 'team-a' });
+    expect(new Set(rendered.map(({ metadata }) => metadata.namespace))).toEqual(new Set(['team-a']));
+    expect(JSON.stringify(rendered)).not.toContain('"namespace":"imagestream-operator"');
+    expect(rendered.map(({ kind }) => kind)).not.toContain('ClusterRole');
   });
 });
 
@@ -105,6 +115,7 @@ interface Choice {
   /** Folders of config/components. */
   readonly components: readonly string[];
   readonly images?: readonly object[];
+  readonly namespace?: string;
 }
 
 interface RenderedPod {
@@ -117,13 +128,14 @@ interface RenderedPod {
 }
 
 /** The folder with his kustomization; it goes with the test. */
-async function administratorsFolder({ base, components, images = [] }: Choice): Promise<string> {
+async function administratorsFolder({ base, components, images = [], namespace }: Choice): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'install-options-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const kustomization = {
     resources: [relative(folder, join(root, base))],
     components: components.map((name) => relative(folder, join(root, 'config/components', name))),
     images,
+    ...(namespace === undefined ? {} : { namespace }),
   };
   await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
   return folder;
