@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parentDeathBinding } from './parent-death.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const HEALTH_ON_LOOPBACK = ['--health-host', '127.0.0.1', '--health-port', '0'];
 const READY_TIMEOUT_MS = 30_000;
 /** Longer than the operator's own deadline: only one that hangs is killed. */
 const KILL_AFTER_MS = 15_000;
@@ -17,6 +18,8 @@ export interface OperatorOptions {
   readonly kubeconfigPath: string;
   /** Node's own flags and the program; the sources unless told. */
   readonly command?: readonly string[];
+  /** Those that say where it listens; without them its health endpoints get a free port of loopback. */
+  readonly listenFlags?: readonly string[];
   /** Further flags. */
   readonly args?: readonly string[];
   /** Beside the variables of this process. */
@@ -43,15 +46,8 @@ export class OperatorProcess {
   #stderr = '';
 
   private constructor(options: OperatorOptions) {
-    const flags = [
-      '--kubeconfig',
-      options.kubeconfigPath,
-      '--health-host',
-      '127.0.0.1',
-      '--health-port',
-      '0',
-    ];
-    const { command = [MAIN], args = [] } = options;
+    const { command = [MAIN], args = [], listenFlags = HEALTH_ON_LOOPBACK } = options;
+    const flags = ['--kubeconfig', options.kubeconfigPath, ...listenFlags];
     // Without its cluster an operator whose starter was killed would try for ever.
     const bound = parentDeathBinding('KILL')({
       program: process.execPath,
