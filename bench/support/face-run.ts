@@ -58,6 +58,8 @@ export interface MemoryStage {
 export interface WatchesRun {
   /** Until each of them had an event for every stream. */
   readonly openedMs: number;
+  /** How often one was answered that it should come again. */
+  readonly refused: number;
   /** From the first of some changes until each of them had all of these. */
   readonly changesMs: number;
   /** With all of them open and nothing to do. */
@@ -130,7 +132,7 @@ async function measureWatches(
   const path = listedCollections[0]?.face ?? '';
   const openedAt = performance.now();
   await using crowd = await progress.step(`open ${watches} watches`, () =>
-    WatchCrowd.open(cluster.facts, path, watches),
+    WatchCrowd.open({ facts: cluster.facts, path, count: watches, signal }),
   );
   await progress.step('see all streams in each of them', () => crowd.seen(streams.length, signal));
   const openedMs = performance.now() - openedAt;
@@ -145,7 +147,7 @@ async function measureWatches(
   const rest = await progress.step('measure its memory', () => sampleRss(face.pid, { ms: sampleMs, signal }));
   // None of them may have ended meanwhile.
   await crowd.seen(streams.length + changed.length, signal);
-  return { openedMs, changesMs, rest };
+  return { openedMs, refused: crowd.refused, changesMs, rest };
 }
 
 async function annotate({ cluster }: World, streams: readonly StatedStream[]): Promise<void> {

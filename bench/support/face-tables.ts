@@ -68,6 +68,7 @@ export function watchRows({ watches, shape }: FaceResults): readonly Row[] {
     {
       'open watches': String(shape.watches),
       [`each has seen ${shape.streams} streams`]: seconds(watches.openedMs),
+      'told to come again': String(watches.refused),
       'each has seen the changes': seconds(watches.changesMs),
     },
   ];

@@ -1,9 +1,21 @@
 /** Many open watches of one collection, of which nothing but the number of events is looked at. */
-import { Agent, request } from 'undici';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { ClusterFacts } from '../../test/support/cluster.ts';
 
 const newline = 10;
 const seenMs = 300_000;
+/** As a client waits that was told to come again. */
+const busyWaitMs = 1_000;
+const maxAttempts = 60;
+
+/** What is watched. */
+export interface CrowdOptions {
+  readonly facts: ClusterFacts;
+  readonly path: string;
+  readonly count: number;
+  readonly signal: AbortSignal;
+}
 
 /** Watches, each with a connection of its own. */
 export class WatchCrowd implements AsyncDisposable {
@@ -11,6 +23,7 @@ export class WatchCrowd implements AsyncDisposable {
   /** Events of each watch. */
   readonly #counts: number[] = [];
   readonly #over = Promise.withResolvers<never>();
+  #refused = 0;
   #seen: { readonly events: number; readonly resolve: () => void } | undefined;
 
   private constructor(agent: Agent) {
@@ -19,16 +32,21 @@ export class WatchCrowd implements AsyncDisposable {
   }
 
   /** Opens them; each first gets an event for everything that is there. */
-  static async open(facts: ClusterFacts, path: string, count: number): Promise<WatchCrowd> {
-    const agent = new Agent({ connect: { ca: facts.ca }, bodyTimeout: 0 });
+  static async open(options: CrowdOptions): Promise<WatchCrowd> {
+    const agent = new Agent({ connect: { ca: options.facts.ca }, bodyTimeout: 0 });
     const crowd = new WatchCrowd(agent);
     try {
-      await Promise.all(Array.from({ length: count }, (_, i) => crowd.#watch(facts, path, i)));
+      await Promise.all(Array.from({ length: options.count }, (_, i) => crowd.#watch(options, i)));
       return crowd;
     } catch (error) {
       await agent.destroy();
       throw error;
     }
+  }
+
+  /** How often one was answered that it should come again. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Resolves when each of them has had so many events since it was opened. Throws when that takes minutes, or one ends. */
@@ -54,12 +72,8 @@ export class WatchCrowd implements AsyncDisposable {
     await this.#agent.destroy();
   }
 
-  async #watch(facts: ClusterFacts, path: string, number: number): Promise<void> {
-    const { statusCode, body } = await request(`${facts.url}${path}?watch=true&timeoutSeconds=3600`, {
-      dispatcher: this.#agent,
-      headers: { authorization: `Bearer ${facts.tokens['admin'] ?? ''}` },
-    });
-    if (statusCode !== 200) throw new Error(`a watch was refused: ${statusCode} ${await body.text()}`);
+  async #watch(options: CrowdOptions, number: number): Promise<void> {
+    const body = await this.#open(options);
     this.#counts[number] = 0;
     body.on('data', (chunk: Buffer) => {
       let lines = 0;
@@ -69,6 +83,22 @@ export class WatchCrowd implements AsyncDisposable {
     });
     body.on('error', (error) => this.#over.reject(error));
     body.on('end', () => this.#over.reject(new Error('a watch ended too early')));
+  }
+
+  async #open({ facts, path, signal }: CrowdOptions): Promise<Dispatcher.ResponseData['body']> {
+    for (let attempt = 1; ; attempt++) {
+      const { statusCode, body } = await request(`${facts.url}${path}?watch=true&timeoutSeconds=3600`, {
+        dispatcher: this.#agent,
+        headers: { authorization: `Bearer ${facts.tokens['admin'] ?? ''}` },
+        headersTimeout: seenMs,
+      });
+      if (statusCode === 200) return body;
+      const text = await body.text();
+      if (statusCode !== 429 || attempt === maxAttempts)
+        throw new Error(`a watch was refused: ${statusCode} ${text}`);
+      this.#refused++;
+      await delay(busyWaitMs, undefined, { signal });
+    }
   }
 
   #look(): void {
