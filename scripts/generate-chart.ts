@@ -37,6 +37,7 @@ const SOURCES: Readonly<Record<string, readonly string[]>> = {
     'config/api/face/service.yaml',
     'config/api/front-proxy-rights.yaml',
   ],
+  namespaced: ['config/namespaced/deployment.yaml', 'config/namespaced/rights.yaml'],
   notifications: [
     'config/components/notifications/deployment.yaml',
     'config/components/notifications/network-policy.yaml',

@@ -31,6 +31,8 @@ export interface Config extends SharedConfig {
   readonly healthHost: string;
   /** 0 lets the system choose. */
   readonly healthPort: number;
+  /** The one namespace that is served; undefined: all of them. */
+  readonly watchNamespace: string | undefined;
   /** Milliseconds. */
   readonly imageGracePeriod: number;
   /** Milliseconds. */

@@ -83,6 +83,17 @@ it.each([
   expect(run(...args)).toEqual(want);
 });
 
+it('serves all namespaces, or one that is named', () => {
+  const served = (...args: readonly string[]): string | undefined => {
+    const invocation = parseInvocation('operator', args, {});
+    return invocation.kind === 'run' ? invocation.config.watchNamespace : 'invalid';
+  };
+  expect(served()).toBeUndefined();
+  expect(served('--watch-namespace=team-a')).toBe('team-a');
+  expect(served('--watch-namespace=team-a,team-b')).toBe('invalid');
+  expect(served('--watch-namespace=')).toBe('invalid');
+});
+
 it.each(['', 'Upper', 'a.b', 'a/b', '-a', 'a'.repeat(64)])('%j is no name of a Lease', (name) => {
   expect(run(`--lease-name=${name}`)).toEqual([expect.stringContaining('--lease-name: must be a name of')]);
 });

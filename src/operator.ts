@@ -12,7 +12,7 @@ import { ImageSweeper } from './controllers/image-sweeper.ts';
 import { Importer } from './controllers/importer.ts';
 import { JobReplacer } from './controllers/job-replacer.ts';
 import { PushTrust, takeHints } from './controllers/push-hints.ts';
-import { Sharing } from './controllers/sharing.ts';
+import { ownStreamsOnly, Sharing } from './controllers/sharing.ts';
 import { dependentsOf, StreamSources } from './controllers/stream-sources.ts';
 import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
 import { TagObjectWriter } from './controllers/tag-object-writer.ts';
@@ -160,7 +160,8 @@ function createWork(
       jobs.resume({ enqueue: (key) => controllers.triggers.enqueue(key), has: shard.has }, signal),
     );
     // Images belong to no namespace: one process sweeps them.
-    if (shard.number === 0) running.push(createSweeper(parts, shared).run(signal));
+    if (shard.number === 0 && shared.keeper.keepsObjects)
+      running.push(createSweeper(parts, shared).run(signal));
     const cancel = parts.clock.setTimer(settleMs, parts.freeMemory);
     signal.addEventListener('abort', cancel, { once: true });
   };
@@ -203,16 +204,16 @@ async function createShared(
   { client, leadership, signal }: { client: KubeClient; leadership: Leadership; signal: AbortSignal },
 ): Promise<Shared> {
   const { config, log, clock } = parts;
-  const keeper = new ImageKeeper({ client, clock, log });
+  const { repositoryTagLimit, watchNamespace: namespace } = config;
+  const keeper = new ImageKeeper({ client, clock, log, keepsObjects: namespace === undefined });
   const registry = await createRegistry(parts, client);
-  const { repositoryTagLimit } = config;
   const importer = new Importer({ ...registry, keeper, repositoryTagLimit, clock });
   const recorder = new EventRecorder({ client, clock, log, signal });
   const stores = createStores(config);
   const trust = new PushTrust(clock);
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
-  const jobs = new JobReplacer({ client, clock, log });
+  const jobs = new JobReplacer({ client, clock, log, namespace });
   return { client, leadership, keeper, registry, importer, recorder, stores, views, checks, trust, jobs };
 }
 
@@ -228,7 +229,8 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
   const { client, importer, leadership, recorder, stores, views } = shared;
   const { streams, tagObjects } = stores;
   const takes = (key: ObjectKey): boolean => leadership.owns(splitKey(key).namespace ?? '');
-  const sharing = new Sharing({ client, clock, log });
+  const asks = config.watchNamespace === undefined;
+  const sharing = asks ? new Sharing({ client, clock, log }) : ownStreamsOnly;
   const onRestored = (stream: ObjectKey): void => imports.enqueue(stream);
   const restorer = new ImageRestorer({ importer, onRestored, clock, log });
   const tagObjectWriter = createTagObjectWriter(parts, shared, { views, restorer });

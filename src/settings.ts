@@ -73,6 +73,14 @@ export const settings: {
     help: 'port of /livez, /readyz and /metrics; 0 picks a free one',
     parse: (text) => integer(text, 0, 65_535),
   },
+  watchNamespace: {
+    programs: operator,
+    flag: 'watch-namespace',
+    env: 'IMAGESTREAM_WATCH_NAMESPACE',
+    fallback: undefined,
+    help: 'serve this namespace alone, with rights in it alone and without Image objects; without it all namespaces',
+    parse: (text) => objectName(text),
+  },
   logLevel: {
     programs: both,
     flag: 'log-level',

@@ -59,7 +59,7 @@ export interface NamedReflector {
 
 /** A reflector for each store; none runs yet. */
 export function createReflectors(
-  { log, metrics, clock }: { log: Logger; metrics: Metrics; clock: Clock },
+  { config, log, metrics, clock }: { config: Config; log: Logger; metrics: Metrics; clock: Clock },
   client: KubeClient,
   { streams, tagObjects, workloads }: Stores,
 ): readonly NamedReflector[] {
@@ -73,6 +73,7 @@ export function createReflectors(
     reflector: new Reflector({
       client,
       resource,
+      namespace: config.watchNamespace,
       store,
       keep,
       isOptional: mayBeAbsent,

@@ -135,13 +135,16 @@ describe('docs/reference/security.md', () => {
     },
   );
 
-  it('has all rights of the operator', () => {
-    const documents = loadAll(read('config/operator/operator-rights.yaml')) as {
+  it.each([
+    { file: 'config/operator/operator-rights.yaml', header: 'Why' },
+    { file: 'config/api/face/rights.yaml', header: 'Why the face needs them' },
+  ])('has all rights of $file', ({ file, header }) => {
+    const documents = loadAll(read(file)) as {
       kind: string;
       rules?: { resources: string[]; resourceNames?: string[]; verbs: string[] }[];
     }[];
     const rules = documents.find(({ kind }) => kind === 'ClusterRole')?.rules ?? [];
-    const documented = table(security, ['Resource', 'Verbs', 'Why']).map(([resource, verbs]) => [
+    const documented = table(security, ['Resource', 'Verbs', header]).map(([resource, verbs]) => [
       quotedIn(resource),
       quotedIn(verbs),
     ]);

@@ -11,6 +11,16 @@ interface Selector {
   readonly matchLabels?: Readonly<Record<string, string>>;
 }
 
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface Role extends KubeObject {
+  readonly rules: readonly Rule[];
+}
+
 interface PortRule {
   readonly ports?: readonly { readonly port?: number | string }[];
 }
@@ -87,14 +97,27 @@ describe('the ServiceAccounts', () => {
 
 describe('the rules of all roles', () => {
   it('name each right: nothing is given by a wildcard', () => {
-    const roles = objects.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role') as (KubeObject & {
-      rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
-    })[];
+    const roles = objects.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role') as Role[];
     const words = roles.flatMap(({ rules }) =>
       rules.flatMap(({ apiGroups, resources, verbs }) => [...apiGroups, ...resources, ...verbs]),
     );
     expect(words.length).toBeGreaterThan(50);
     expect(words.filter((word) => word.includes('*'))).toEqual([]);
+  });
+});
+
+describe('the rights of an operator of one namespace', () => {
+  it('are those of an operator of all, without Images and questions about the rights of others', () => {
+    const role = (name: string) =>
+      objects.find(({ kind, metadata }) => kind?.endsWith('Role') && metadata.name === name) as
+        | Role
+        | undefined;
+    const all = role('imagestream-operator')?.rules ?? [];
+    const some = role('imagestream-operator-namespace')?.rules ?? [];
+    const isMissing = ({ resources: [kind = ''] }: Rule): boolean =>
+      ['images', 'subjectaccessreviews'].includes(kind);
+    expect(all.filter(isMissing)).toHaveLength(2);
+    expect(some).toEqual(all.filter((rule) => !isMissing(rule)));
   });
 });
 

@@ -1,11 +1,13 @@
-/** The operator as its container image runs it: the bundle, the flags of the Dockerfile, and the memory of a container. */
+/** Operator and API face as their containers run them: the bundle, Node's flags of the manifests, and the container's memory. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { load } from 'js-yaml';
 
 const dockerfile = fileURLToPath(new URL('../../Dockerfile', import.meta.url));
+const faceDeployment = fileURLToPath(new URL('../../config/api/face/deployment.yaml', import.meta.url));
 const buildScript = fileURLToPath(new URL('../../scripts/build.ts', import.meta.url));
 const percentageFlag = '--max-old-space-size-percentage=';
 
@@ -33,14 +35,47 @@ export async function containerCommand(options: {
   const text = await readFile(dockerfile, 'utf8');
   const [, entrypoint] = /^ENTRYPOINT (\[.*\])$/m.exec(text) ?? [];
   if (entrypoint === undefined) throw new Error(`${dockerfile} has no ENTRYPOINT in JSON: mend this file`);
-  const flags = (JSON.parse(entrypoint) as string[])
-    .filter((part) => part.startsWith('--'))
-    .map((flag) => withoutPercentage(flag, memoryMiB));
-  const variables = [...text.matchAll(/^ENV (\w+)=(\S+)$/gm)].map(([, name = '', value = '']) => [
-    name,
-    value,
-  ]);
-  return { command: [...flags, join(folder, 'main.mjs')], flags, environment: Object.fromEntries(variables) };
+  const flags = flagsOf(JSON.parse(entrypoint) as string[], memoryMiB);
+  return { command: [...flags, join(folder, 'main.mjs')], flags, environment: environmentOf(text) };
+}
+
+/** The face of a bundle of {@link containerCommand}, as its Deployment starts it in a container of the memory that stands there. */
+export async function faceCommand(
+  folder: string,
+): Promise<ContainerCommand & { readonly memoryMiB: number }> {
+  const { spec } = load(await readFile(faceDeployment, 'utf8')) as DeploymentOfFace;
+  const [container] = spec.template.spec.containers;
+  const { command = [], resources } = container ?? {};
+  const [, mebibytes] = /^(\d+)Mi$/.exec(resources?.limits.memory ?? '') ?? [];
+  if (mebibytes === undefined) throw new Error(`${faceDeployment} has no limit in Mi: mend this file`);
+  const memoryMiB = Number(mebibytes);
+  const flags = flagsOf(command, memoryMiB);
+  const bundle = join(folder, basename(command.at(-1) ?? ''));
+  const environment = environmentOf(await readFile(dockerfile, 'utf8'));
+  return { command: [...flags, bundle], flags, environment, memoryMiB };
+}
+
+interface DeploymentOfFace {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly containers: readonly {
+          readonly command?: readonly string[];
+          readonly resources: { readonly limits: { readonly memory: string } };
+        }[];
+      };
+    };
+  };
+}
+
+function flagsOf(command: readonly string[], memoryMiB: number): readonly string[] {
+  return command.filter((part) => part.startsWith('--')).map((flag) => withoutPercentage(flag, memoryMiB));
+}
+
+/** Variables that the image sets. */
+function environmentOf(text: string): Readonly<Record<string, string>> {
+  const variables = text.matchAll(/^ENV (\w+)=(\S+)$/gm);
+  return Object.fromEntries([...variables].map(([, name = '', value = '']) => [name, value]));
 }
 
 function withoutPercentage(flag: string, memoryMiB: number): string {

@@ -1,5 +1,6 @@
 /** The figures of the benchmark of moves as tables, with the goals beside them. */
 import type { FanoutResults, FanoutRound } from './fanout-run.ts';
+import { percentile } from './percentile.ts';
 import { megabytes, seconds } from './progress.ts';
 import { memoryText, spreadOf } from './start-run.ts';
 
@@ -32,12 +33,10 @@ export function roundRows({ rounds, shape: { fanout } }: FanoutResults): readonl
 
 /** From a change of a status to its first patch. */
 export function latencyRows({ latencies }: FanoutResults): readonly Row[] {
-  const sorted = latencies.toSorted((a, b) => a - b);
-  const at = (share: number): string =>
-    `${(sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN).toFixed(1)} ms`;
+  const at = (share: number): string => `${percentile(latencies, share).toFixed(1)} ms`;
   return [
     {
-      'status to first patch: moves': String(sorted.length),
+      'status to first patch: moves': String(latencies.length),
       median: at(0.5),
       p90: at(0.9),
       'p99 (goal 100 ms)': at(0.99),

@@ -1,4 +1,4 @@
-/** Starts the operator as in its container. */
+/** Starts the operator, or the API face, as in its container. */
 import { OperatorProcess } from '../../test/support/operator-process.ts';
 import type { ContainerCommand } from './container-command.ts';
 
@@ -7,26 +7,37 @@ const readyMs = 180_000;
 /** How the operator is started. */
 export interface StartOptions {
   readonly container: ContainerCommand;
-  /** With the operator's own rights. */
+  /** With the program's own rights. */
   readonly kubeconfigPath: string;
   readonly signal: AbortSignal;
   /** Flags of the operator. */
   readonly args?: readonly string[];
+  /** Of the face: the flags that say where it listens, and the log line that it is ready with. */
+  readonly face?: { readonly listenFlags: readonly string[]; readonly readyLine: string };
 }
 
 /** Resolves when it is ready. Throws, with what it printed, when it ends before that or the signal is aborted. */
 export async function startContainer(options: StartOptions): Promise<OperatorProcess> {
-  const { container, kubeconfigPath, signal, args = [] } = options;
+  const { container, kubeconfigPath, signal, args = [], face } = options;
   const { command, environment } = container;
-  const operator = OperatorProcess.spawn({ kubeconfigPath, command, environment, args });
+  const { listenFlags, readyLine = 'operator ready' } = face ?? {};
+  const operator = OperatorProcess.spawn({
+    kubeconfigPath,
+    command,
+    environment,
+    args,
+    ...(listenFlags === undefined ? {} : { listenFlags }),
+  });
   const interrupted = Promise.withResolvers<never>();
   const interrupt = (): void => interrupted.reject(signal.reason);
   signal.addEventListener('abort', interrupt);
   const ended = operator.exited.then(({ code, stderr }) => {
-    throw new Error(`the operator ended with code ${code}: ${stderr}`);
+    throw new Error(
+      `${face === undefined ? 'the operator' : 'the API face'} ended with code ${code}: ${stderr}`,
+    );
   });
   try {
-    await Promise.race([operator.logged('operator ready', readyMs), ended, interrupted.promise]);
+    await Promise.race([operator.logged(readyLine, readyMs), ended, interrupted.promise]);
     // It is no surprise any more when it ends.
     ended.catch(() => undefined);
     return operator;

@@ -13,6 +13,8 @@ export interface ImageKeeperOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Logger;
+  /** False where there are to be no Image objects: then only what was stored just now is at hand. True unless told. */
+  readonly keepsObjects?: boolean;
   /** Uses that are remembered; for tests. */
   readonly maxUses?: number;
 }
@@ -24,6 +26,8 @@ const maxUses = 100_000;
 
 /** The Image objects of the cluster. */
 export class ImageKeeper {
+  /** False where there are no Image objects. */
+  readonly keepsObjects: boolean;
   readonly #options: ImageKeeperOptions;
   readonly #recent = new Map<string, { readonly image: Image; readonly length: number }>();
   #recentLength = 0;
@@ -35,6 +39,7 @@ export class ImageKeeper {
 
   constructor(options: ImageKeeperOptions) {
     this.#options = options;
+    this.keepsObjects = options.keepsObjects ?? true;
   }
 
   /**
@@ -44,6 +49,7 @@ export class ImageKeeper {
   async store(image: Image, signal: AbortSignal): Promise<void> {
     this.#noteUse(image.metadata.name);
     this.#remember(image);
+    if (!this.keepsObjects) return;
     try {
       await this.#options.client.create(images, image, signal);
     } catch (error) {
@@ -71,7 +77,7 @@ export class ImageKeeper {
   async read(digest: string, signal: AbortSignal): Promise<Image | undefined> {
     const name = imageObjectName(digest);
     const recent = this.#recent.get(name)?.image;
-    if (recent !== undefined) return recent;
+    if (recent !== undefined || !this.keepsObjects) return recent;
     try {
       return await this.#options.client.get(images, { name }, signal);
     } catch (error) {
@@ -84,6 +90,7 @@ export class ImageKeeper {
 
   /** False when an Image is known to be missing. */
   async exists(digest: string, signal: AbortSignal): Promise<boolean> {
+    if (!this.keepsObjects) return true;
     try {
       await this.#options.client.get(images, { name: imageObjectName(digest) }, signal);
       return true;

@@ -72,12 +72,15 @@ export class JobReplacer {
   readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #log: Logger;
+  /** The one namespace whose Jobs are replaced; undefined: all. */
+  readonly #namespace: string | undefined;
   readonly #pending = new Map<ObjectKey, PendingJob>();
 
-  constructor({ client, clock, log }: { client: KubeClient; clock: Clock; log: Logger }) {
-    this.#client = client;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(options: { client: KubeClient; clock: Clock; log: Logger; namespace?: string | undefined }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#namespace = options.namespace;
   }
 
   /** The replacement under way of a key of the queue. */
@@ -196,7 +199,8 @@ export class JobReplacer {
     let next: string | undefined;
     const found: ObjectMeta[] = [];
     do {
-      const options = { limit: pageSize, continue: next, labelSelector: replacedJobLabel };
+      const where = { labelSelector: replacedJobLabel, namespace: this.#namespace };
+      const options = { limit: pageSize, continue: next, ...where };
       const page = await this.#client.listMetadataPage(controllerRevisions, options, signal);
       found.push(
         ...page.items.map(({ metadata }) => metadata).filter(({ namespace = '' }) => has(namespace)),

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import { type ApiAnswer, playApiServer } from '../../test/support/played-api-server.ts';
 import type { SubjectAccessReview } from '../api/resources.ts';
-import { Sharing, type SharingOptions, type Wish } from './sharing.ts';
+import { ownStreamsOnly, Sharing, type SharingOptions, type Wish } from './sharing.ts';
 
 const never = new AbortController().signal;
 
@@ -252,4 +252,17 @@ describe('a review without an answer', () => {
     abort.abort(new Error('the operator stops'));
     await expect(asking).rejects.toThrow('the operator stops');
   });
+});
+
+it('is refused for ever where nobody may be asked, but for streams of the same namespace', async () => {
+  const wishes: Wish[] = ['apps', 'base'].map((namespace) => ({
+    source: { namespace, stream: 'web' },
+    fresh: true,
+  }));
+  const leave = await ownStreamsOnly.ask(
+    { namespace: 'apps', name: 'x' },
+    wishes,
+    new AbortController().signal,
+  );
+  expect(leave).toEqual({ shared: new Set(['apps/web']), recheckAfterMs: undefined });
 });

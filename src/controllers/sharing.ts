@@ -101,6 +101,14 @@ interface Account {
   silentUntil: number;
 }
 
+/** For an operator that may not ask: nothing of another namespace may be used, now or later. */
+export const ownStreamsOnly: Pick<Sharing, 'ask'> = {
+  ask: async ({ namespace }, wishes) => {
+    const own = [...wishes].filter(({ source }) => source.namespace === namespace);
+    return { shared: new Set(own.map(({ source }) => keyOf(source))), recheckAfterMs: undefined };
+  },
+};
+
 /** Asks the API server about the rights of namespaces. */
 export class Sharing {
   readonly #options: SharingOptions;

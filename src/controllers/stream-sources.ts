@@ -26,9 +26,9 @@ export interface GatheredSources {
 /** Asks for the sources of streams. */
 export class StreamSources {
   readonly #views: StreamViews;
-  readonly #sharing: Sharing;
+  readonly #sharing: Pick<Sharing, 'ask'>;
 
-  constructor(options: { views: StreamViews; sharing: Sharing }) {
+  constructor(options: { views: StreamViews; sharing: Pick<Sharing, 'ask'> }) {
     this.#views = options.views;
     this.#sharing = options.sharing;
   }

@@ -5,6 +5,7 @@ import type { ImageStream } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
 import { imageGroup, storedVersion } from '../api/resources.ts';
 import type { KnownTagObject } from '../api/tag-object.ts';
+import { imageObjectName, layersOrderAnnotation, omittedAnnotation } from '../domain/image-object.ts';
 import { overruledCondition, shownTag, type TagObjectContent } from '../domain/tag-object.ts';
 
 /** What a document is made of. */
@@ -73,6 +74,26 @@ function shownImage(
   return {
     ...rest,
     metadata: { name: digest, annotations: { ...metadata?.annotations, ...annotations } },
+    dockerImageReference,
+  };
+}
+
+/** The Image whose metadata an object shows; undefined when it shows another one, or none. */
+export function imageShownBy({ image }: ImageStreamTag, digest: string): Image | undefined {
+  const { metadata, dockerImageReference, ...rest } = image ?? {};
+  if (metadata?.name !== digest || dockerImageReference === undefined) return undefined;
+  // The other annotations are of the tag.
+  const annotations = Object.fromEntries(
+    [layersOrderAnnotation, omittedAnnotation].flatMap((key) => {
+      const value = metadata.annotations?.[key];
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
+  return {
+    ...rest,
+    apiVersion: `${imageGroup}/${storedVersion}`,
+    kind: 'Image',
+    metadata: { name: imageObjectName(digest), annotations },
     dockerImageReference,
   };
 }

@@ -26,7 +26,7 @@ import { stableHash } from '../runtime/stable-hash.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import type { ImageRestorer } from './image-restorer.ts';
 import type { ImageToRestore } from './importer.ts';
-import { tagObjectDocument } from './tag-object-document.ts';
+import { imageShownBy, tagObjectDocument } from './tag-object-document.ts';
 import { TagObjectMemory } from './tag-object-memory.ts';
 import type { StreamViews } from './tag-objects.ts';
 
@@ -306,7 +306,11 @@ export class TagObjectWriter {
   }
 
   /** The metadata of the image. When its Image is missing, that is asked for, and comes later. */
-  async #imageOf(view: ImageStream, { tag, content }: Task, signal: AbortSignal): Promise<Image | undefined> {
+  async #imageOf(
+    view: ImageStream,
+    { tag, content, known }: Task,
+    signal: AbortSignal,
+  ): Promise<Image | undefined> {
     const { keeper, restorer } = this.#options;
     const digest = digestOf(content);
     if (digest === '') return undefined;
@@ -314,9 +318,28 @@ export class TagObjectWriter {
     const wanted = restoreOf(view, tag);
     const recent = keeper.recent(digest);
     if (recent !== undefined || restorer.wasTried(stream, wanted)) return recent;
-    const image = await keeper.read(digest, signal);
+    const image = (await keeper.read(digest, signal)) ?? (await this.#shown(known, digest, signal));
     if (image === undefined) restorer.request(stream, wanted);
     return image;
+  }
+
+  /** Where there are no Images the object itself has the metadata, also while the registry has it not. */
+  async #shown(
+    known: KnownTagObject | undefined,
+    digest: string,
+    signal: AbortSignal,
+  ): Promise<Image | undefined> {
+    const { client, keeper } = this.#options;
+    // What others have written into it is not believed.
+    if (keeper.keepsObjects || known?.hasMetadata !== true || known.foreign !== undefined) return undefined;
+    const { namespace, name, resourceVersion } = known;
+    try {
+      const object = await client.get(imageStreamTags, { namespace, name }, signal);
+      return object.metadata.resourceVersion === resourceVersion ? imageShownBy(object, digest) : undefined;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   async #delete(object: KnownTagObject, signal: AbortSignal): Promise<void> {

@@ -44,7 +44,7 @@ export interface TriggerControllerOptions extends MoveOptions {
   readonly streams: Store<ImageStream>;
   readonly tagObjects: Store<KnownTagObject>;
   readonly views: StreamViews;
-  readonly sharing: Sharing;
+  readonly sharing: Pick<Sharing, 'ask'>;
   /** Host (and port) of the registry that serves the cluster's streams; undefined without one. */
   readonly localRegistry: string | undefined;
   /** Triggered workloads by kind; a key of the queue is `<kind>/<namespace>/<name>`. */

@@ -13,7 +13,7 @@ export const indexLabel = 'imagestream-operator/index';
 /** On an Image: parts of the configuration that were too long to keep, by name. */
 export const omittedAnnotation = 'imagestream-operator/omitted';
 /** The reference's marker: layers are listed base first. */
-const layersOrderAnnotation = 'image.openshift.io/dockerLayersOrder';
+export const layersOrderAnnotation = 'image.openshift.io/dockerLayersOrder';
 
 /** An image or index as it was fetched. */
 export interface FetchedImage {

@@ -33,7 +33,7 @@ export interface ListOptions {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   /** All namespaces when absent. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
 }
 
 /** How a write is made. */

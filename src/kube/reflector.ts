@@ -20,6 +20,8 @@ import { type WatchEvent, watchEvents } from './watch-stream.ts';
 export interface ReflectorOptions<T extends KubeObject, S> {
   readonly client: KubeClient;
   readonly resource: Resource<T>;
+  /** The one namespace whose objects are wanted; those of all when undefined. */
+  readonly namespace?: string | undefined;
   readonly store: Store<S>;
   /** What to keep of an object; undefined keeps nothing. Must not throw. */
   readonly keep: (object: T) => S | undefined;
@@ -60,7 +62,7 @@ export class Reflector<T extends KubeObject, S> {
 
   constructor(options: ReflectorOptions<T, S>) {
     this.#options = options;
-    this.#path = resourcePath(options.resource, {});
+    this.#path = resourcePath(options.resource, { namespace: options.namespace });
     this.#pageSize = options.pageSize ?? 500;
   }
 
@@ -162,10 +164,11 @@ export class Reflector<T extends KubeObject, S> {
 
   /** Objects may be large, of any user's making: a page that is too long is asked for in smaller ones from then on. */
   async #page(next: string | undefined, signal: AbortSignal): Promise<ListPage<T>> {
-    const { client, resource } = this.#options;
+    const { client, resource, namespace } = this.#options;
     for (;;) {
       try {
-        return await client.listPage(resource, { limit: this.#pageSize, continue: next }, signal);
+        const options = { limit: this.#pageSize, continue: next, namespace };
+        return await client.listPage(resource, options, signal);
       } catch (error) {
         if (!(error instanceof BodyTooLargeError) || this.#pageSize === 1) throw error;
         this.#pageSize = Math.ceil(this.#pageSize / 4);

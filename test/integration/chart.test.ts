@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { read, root } from '../support/documents.ts';
+import { eventually } from '../support/eventually.ts';
 import { type SharedCluster, sharedCluster } from '../support/fixture.ts';
 import { hardeningFaults, type InstalledDeployment } from '../support/hardening.ts';
 import { chartFolder, type Helm, prepareHelm } from '../support/helm.ts';
@@ -46,6 +47,13 @@ describe('the chart', () => {
       base: 'config/with-api',
       components: ['priority-class', 'notifications', 'pod-monitor'],
     },
+    { name: 'one namespace', values: { namespaced: true }, base: 'config/namespaced' },
+    {
+      name: 'one namespace and notifications',
+      values: { namespaced: true, notifications: { enabled: true } },
+      base: 'config/namespaced',
+      components: ['notifications'],
+    },
     {
       name: 'an image by its digest',
       values: { api: { enabled: true }, image: { repository: 'registry.example.test/iso', digest } },
@@ -64,7 +72,7 @@ describe('the chart', () => {
       // Helm makes the namespace itself, or finds it.
       .filter(({ kind }) => kind !== 'Namespace')
       .map(withoutMarks);
-    expect(wanted.length).toBeGreaterThan(10);
+    expect(wanted.length).toBeGreaterThan(7);
     expect(rendered.map(nameOf).toSorted()).toEqual(wanted.map(nameOf).toSorted());
     for (const object of wanted) expect(rendered.find(sameAs(object)), nameOf(object)).toEqual(object);
   });
@@ -93,6 +101,9 @@ describe('the chart', () => {
       resources,
       extraArgs: ['--schedule-period=5m'],
       env: [{ name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' }],
+      volumes: [{ name: 'policy', configMap: { name: 'registry-policy' } }],
+      volumeMounts: [{ name: 'policy', mountPath: '/etc/imagestreams' }],
+      notifications: { enabled: true },
       nodeSelector: { disk: 'fast' },
       tolerations: [{ key: 'infra', operator: 'Exists' }],
       image: { pullPolicy: 'Always', pullSecrets: ['regcred'] },
@@ -102,21 +113,22 @@ describe('the chart', () => {
       nodeSelector: { disk: 'fast', 'kubernetes.io/os': 'linux' },
       tolerations: [{ key: 'infra', operator: 'Exists' }],
       imagePullSecrets: [{ name: 'regcred' }],
+      volumes: expect.arrayContaining([{ name: 'policy', configMap: { name: 'registry-policy' } }]),
+    };
+    const own = {
+      imagePullPolicy: 'Always',
+      volumeMounts: expect.arrayContaining([{ name: 'policy', mountPath: '/etc/imagestreams' }]),
+      env: expect.arrayContaining([
+        { name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' },
+        expect.objectContaining({ name: expect.stringMatching(/^POD_/) }),
+      ]),
     };
     expect(operator?.spec).toMatchObject({ replicas: 3, template: { spec: shared } });
     expect(operator?.spec.template.spec.containers).toMatchObject([
-      {
-        resources,
-        args: ['--schedule-period=5m'],
-        imagePullPolicy: 'Always',
-        env: expect.arrayContaining([
-          { name: 'HTTPS_PROXY', value: 'http://proxy.test:3128' },
-          expect.objectContaining({ name: 'POD_NAME' }),
-        ]),
-      },
+      { ...own, resources, args: ['--schedule-period=5m'] },
     ]);
     expect(api?.spec).toMatchObject({ replicas: 1, template: { spec: shared } });
-    expect(api?.spec.template.spec.containers).toMatchObject([{ args: ['--history-limit=7'] }]);
+    expect(api?.spec.template.spec.containers).toMatchObject([{ ...own, args: ['--history-limit=7'] }]);
   });
 
   it.each([
@@ -146,6 +158,11 @@ describe('the chart', () => {
     { name: 'a name that there is not', values: { replica: 3 }, wanted: 'replica' },
     { name: 'a digest that is none', values: { image: { digest: 'latest' } }, wanted: 'digest' },
     { name: 'a word for a number', values: { replicas: 'two' }, wanted: 'replicas' },
+    {
+      name: 'the API face for one namespace',
+      values: { namespaced: true, api: { enabled: true } },
+      wanted: 'whole cluster',
+    },
     { name: 'one flag as a text', values: { extraArgs: '--log-level=debug' }, wanted: 'extraArgs' },
   ])('refuses $name', async ({ values, wanted }) => {
     const { exitCode, stderr } = await runTemplate(values, 'imagestream-operator');
@@ -197,6 +214,15 @@ describe('a release', () => {
     ]);
     expect(replicas.stdout).toBe('1');
 
+    // As docs/how-to/install.md says: the API server has an APIService of that name itself.
+    const overrule = ['--take-ownership', '--force-conflicts'];
+    await succeed(['upgrade', 'iso', chartFolder, ...place, '--set', 'api.enabled=true', ...overrule]);
+    expect(await serverOfV1()).toBe('imagestream-operator-api');
+    await succeed(['upgrade', 'iso', chartFolder, ...place, '--set', 'api.enabled=false']);
+    await eventually(async () => (await serverOfV1()) === '', {
+      what: 'the custom resources to have v1 back',
+    });
+
     await succeed(['uninstall', 'iso', ...place]);
     expect(await kube.get(imageStreams, { namespace: 'default', name: 'web' })).toMatchObject({
       metadata: { name: 'web' },
@@ -212,6 +238,23 @@ describe('a release', () => {
     ]);
     expect(left.stdout).toBe('');
   });
+
+  it('is installed with the API face at once', { timeout: 120_000 }, async () => {
+    const api = ['--set', 'api.enabled=true', '--force-conflicts', '--take-ownership'];
+    await succeed(['install', 'face', chartFolder, ...place, '--create-namespace', ...api]);
+    expect(await serverOfV1()).toBe('imagestream-operator-api');
+    await succeed(['uninstall', 'face', ...place]);
+    await eventually(async () => (await serverOfV1()) === '', {
+      what: 'the custom resources to have v1 back',
+    });
+  });
+
+  /** The Service that has image.openshift.io/v1; empty when the API server itself has it, `none` when nobody has. */
+  async function serverOfV1(): Promise<string> {
+    const path = ['-o', 'jsonpath={.spec.service.name}'];
+    const { stdout, exitCode } = await own.kubectl(['get', 'apiservice', 'v1.image.openshift.io', ...path]);
+    return exitCode === 0 ? stdout : 'none';
+  }
 
   async function succeed(args: readonly string[]): Promise<void> {
     const { exitCode, stderr } = await ownHelm(args);

@@ -20,6 +20,7 @@ afterAll(() => cluster.close());
 describe.each([
   { base: 'config/default', components: [], deployments: 1 },
   { base: 'config/with-api', components: [], deployments: 2 },
+  { base: 'config/namespaced', components: [], deployments: 1 },
   {
     base: 'config/with-api',
     components: ['priority-class', 'notifications', 'settings-file'],
@@ -47,6 +48,15 @@ describe.each([
       )
       .map(({ kind, metadata: { namespace } }) => `${kind} in ${namespace}`);
     expect(elsewhere).toEqual(base.endsWith('with-api') ? ['RoleBinding in kube-system'] : []);
+  });
+});
+
+describe('config/namespaced', () => {
+  it('has nothing that belongs to the cluster, and can be put into any namespace', async () => {
+    const rendered = await render({ base: 'config/namespaced', components: [], namespace: 'team-a' });
+    expect(new Set(rendered.map(({ metadata }) => metadata.namespace))).toEqual(new Set(['team-a']));
+    expect(JSON.stringify(rendered)).not.toContain('"namespace":"imagestream-operator"');
+    expect(rendered.map(({ kind }) => kind)).not.toContain('ClusterRole');
   });
 });
 
@@ -147,6 +157,7 @@ interface Choice {
   readonly images?: readonly object[];
   /** What the file of settings says; there is none when not given. */
   readonly settings?: string;
+  readonly namespace?: string;
 }
 
 interface RenderedPod {
@@ -159,13 +170,15 @@ interface RenderedPod {
 }
 
 /** The folder with his kustomization; it goes with the test. */
-async function administratorsFolder({ base, components, images = [], settings }: Choice): Promise<string> {
+async function administratorsFolder(choice: Choice): Promise<string> {
+  const { base, components, images = [], namespace, settings } = choice;
   const folder = await mkdtemp(join(tmpdir(), 'install-options-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const kustomization = {
     resources: [relative(folder, join(root, base))],
     components: components.map((name) => relative(folder, join(root, 'config/components', name))),
     images,
+    ...(namespace === undefined ? {} : { namespace }),
     ...(settings === undefined ? {} : { configMapGenerator: [settingsMap] }),
   };
   if (settings !== undefined) await writeFile(join(folder, 'settings.yaml'), settings);

@@ -1,4 +1,4 @@
-/** Counts what the operator wrote, by the API server's own audit log: so nothing stands between the two. */
+/** Tells what the operator wrote or, where that is wanted, all that it asked, by the API server's own audit log: so nothing stands between the two. */
 import { createReadStream } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,19 +12,25 @@ const writeVerbs = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 const settlePeriodMs = 1_000;
 const settleLimitMs = 120_000;
 
-/** A write as the API server noted it. */
+/** A request as the API server noted it. */
 export interface AuditedWrite {
-  /** Its kind, for example `patch imagestreams/status`, and the HTTP status if it was refused: `create images 409`. */
+  /** Its kind, for example `patch imagestreams/status`, and the HTTP status if it was refused: `create images 409`. Outside of resources it has the path. */
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  /** Who made it. */
+  readonly user: string;
   /** Tells the token that was used from others of the same user: `JTI=` and its `jti` claim; empty when it has none. */
   readonly credential: string;
 }
 
 interface AuditEvent {
   readonly verb: string;
-  readonly user?: { readonly extra?: Readonly<Record<string, readonly string[]>> };
+  readonly requestURI?: string;
+  readonly user?: {
+    readonly username?: string;
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
   readonly objectRef?: {
     readonly resource?: string;
     readonly subresource?: string;
@@ -34,7 +40,13 @@ interface AuditEvent {
   readonly responseStatus?: { readonly code?: number };
 }
 
-/** The writes of one user, as long as an API server with its flags runs. */
+/** Whose requests are noted, and where. */
+export type AuditLogOptions = { readonly folder: string; readonly reads?: boolean } & (
+  | { readonly user: string }
+  | { readonly group: string }
+);
+
+/** The writes of one user or group, or with `reads` all requests, as long as an API server with its flags runs. */
 export class AuditLog {
   readonly #path: string;
   /** For kube-apiserver. */
@@ -46,13 +58,15 @@ export class AuditLog {
   }
 
   /** Makes the files in a folder. */
-  static async create({ folder, user }: { folder: string; user: string }): Promise<AuditLog> {
+  static async create(options: AuditLogOptions): Promise<AuditLog> {
+    const { folder, reads = false } = options;
+    const who = 'user' in options ? { users: [options.user] } : { userGroups: [options.group] };
     const policy = join(folder, 'audit-policy.json');
     const document = {
       apiVersion: 'audit.k8s.io/v1',
       kind: 'Policy',
       omitStages: ['RequestReceived'],
-      rules: [{ level: 'Metadata', users: [user], verbs: writeVerbs }, { level: 'None' }],
+      rules: [{ level: 'Metadata', ...who, verbs: reads ? [] : writeVerbs }, { level: 'None' }],
     };
     await writeFile(policy, JSON.stringify(document));
     const path = join(folder, 'audit.log');
@@ -69,13 +83,7 @@ export class AuditLog {
   async since(mark: AuditMark): Promise<readonly AuditedWrite[]> {
     const writes: AuditedWrite[] = [];
     for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
-      const { verb, user, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
-      const { resource = '', subresource, namespace = '', name = '' } = objectRef;
-      const place = subresource === undefined ? resource : `${resource}/${subresource}`;
-      const code = responseStatus?.code ?? 0;
-      const kind = `${verb} ${place}${code >= 200 && code < 300 ? '' : ` ${code}`}`;
-      const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
-      writes.push({ kind, namespace, name, credential });
+      writes.push(requestIn(line));
     }
     return writes;
   }
@@ -90,6 +98,16 @@ export class AuditLog {
       before = after;
     }
   }
+}
+
+function requestIn(line: string): AuditedWrite {
+  const { verb, requestURI, user, objectRef, responseStatus } = JSON.parse(line) as AuditEvent;
+  const { resource = requestURI, subresource, namespace = '', name = '' } = objectRef ?? {};
+  const place = [resource, subresource].filter((part) => part !== undefined).join('/');
+  const code = responseStatus?.code ?? 0;
+  const kind = `${verb} ${place}${Math.floor(code / 100) === 2 ? '' : ` ${code}`}`;
+  const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
+  return { kind, namespace, name, user: user?.username ?? '', credential };
 }
 
 /** Writes by kind. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parentDeathBinding } from './parent-death.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const HEALTH_ON_LOOPBACK = ['--health-host', '127.0.0.1', '--health-port', '0'];
 const READY_TIMEOUT_MS = 30_000;
 /** Longer than the operator's own deadline: only one that hangs is killed. */
 const KILL_AFTER_MS = 15_000;
@@ -19,6 +20,8 @@ export interface OperatorOptions {
   readonly command?: readonly string[];
   /** Whether it waits for a Lease before it works. By default it does not: then it is to be the only one in its cluster. */
   readonly elects?: boolean;
+  /** Where another program than the operator listens; the operator's health endpoints get a free port of loopback. */
+  readonly listenFlags?: readonly string[];
   /** Further flags. */
   readonly args?: readonly string[];
   /** Beside the variables of this process. */
@@ -45,17 +48,9 @@ export class OperatorProcess {
   #stderr = '';
 
   private constructor(options: OperatorOptions) {
-    const flags = [
-      '--kubeconfig',
-      options.kubeconfigPath,
-      '--health-host',
-      '127.0.0.1',
-      '--health-port',
-      '0',
-      '--leader-elect',
-      String(options.elects ?? false),
-    ];
-    const { command = [MAIN], args = [] } = options;
+    const ofOperator = [...HEALTH_ON_LOOPBACK, '--leader-elect', String(options.elects ?? false)];
+    const { command = [MAIN], args = [], listenFlags = ofOperator } = options;
+    const flags = ['--kubeconfig', options.kubeconfigPath, ...listenFlags];
     // Without its cluster an operator whose starter was killed would try for ever.
     const bound = parentDeathBinding('KILL')({
       program: process.execPath,

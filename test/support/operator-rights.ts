@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAll } from 'js-yaml';
 
@@ -9,6 +10,9 @@ import type { KubeObject } from './resources.ts';
 
 /** The kustomization that an administrator applies. */
 export const defaultInstall = fileURLToPath(new URL('../../config/default/', import.meta.url));
+
+/** The kustomization of an operator of one namespace. */
+const namespacedInstall = fileURLToPath(new URL('../../config/namespaced/', import.meta.url));
 
 /** The kustomization of the API face. */
 const faceInstall = fileURLToPath(new URL('../../config/api/', import.meta.url));
@@ -43,6 +47,23 @@ export async function createOperatorCredentials(cluster: Cluster): Promise<Opera
   return requestOperatorCredentials(cluster);
 }
 
+/** The same for an operator of one namespace, in which it is and which has to be there, with the rights of config/namespaced. */
+export async function createNamespacedCredentials(
+  cluster: Cluster,
+  namespace: string,
+): Promise<OperatorCredentials> {
+  const folder = await mkdtemp(join(tmpdir(), 'namespaced-'));
+  try {
+    const kustomization = { namespace, resources: [relative(folder, namespacedInstall)] };
+    await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+    const user = `system:serviceaccount:${namespace}:imagestream-operator`;
+    await applyRights(cluster, { folder, user, namespace });
+    return await requestCredentials(cluster, user);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** The same for the API face, with the rights of config/api. */
 export async function createFaceCredentials(cluster: Cluster): Promise<OperatorCredentials> {
   await applyRights(cluster, { folder: faceInstall, user: faceUser });
@@ -51,14 +72,15 @@ export async function createFaceCredentials(cluster: Cluster): Promise<OperatorC
 
 async function applyRights(
   cluster: Cluster,
-  { folder, user }: { folder: string; user: string },
+  { folder, user, namespace }: { folder: string; user: string; namespace?: string },
 ): Promise<void> {
   const objects = loadAll(await kubectl(cluster, ['kustomize', folder])) as KubeObject[];
   const items = objects.filter(({ kind = '' }) => rightsKinds.includes(kind));
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   await kubectl(cluster, ['apply', '--server-side', '-f', '-'], list);
   // The API server learns of new rights by a watch of its own.
-  const question = ['auth', 'can-i', 'watch', 'imagestreams', '--all-namespaces', '--as', user];
+  const place = namespace === undefined ? ['--all-namespaces'] : ['--namespace', namespace];
+  const question = ['auth', 'can-i', 'watch', 'imagestreams', ...place, '--as', user];
   await eventually(async () => (await cluster.kubectl(question)).exitCode === 0, {
     what: `the rights of ${folder} to hold`,
   });

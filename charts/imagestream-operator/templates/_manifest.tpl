@@ -23,7 +23,9 @@ templates put it into the namespace of the release and change what the values sa
   {{- if eq $object.kind "APIService" -}}
     {{- $_ := set $object.spec.service "namespace" $root.Release.Namespace -}}
   {{- end -}}
-  {{- $objects = append $objects $object -}}
+  {{- if not (and $root.Values.namespaced (hasPrefix "ClusterRole" $object.kind)) -}}
+    {{- $objects = append $objects $object -}}
+  {{- end -}}
 {{- end -}}
 {{- dict "objects" $objects | toYaml -}}
 {{- end -}}
@@ -44,7 +46,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 
-{{/* A Deployment: the manifest .file with the values for all pods, and with .values of this one; .patch adds to its container. */}}
+{{/* A Deployment: the manifest .file with the values for all pods, and with .values of this one; .patches add to its container. */}}
 {{- define "manifest.deployment" -}}
 {{- $deployment := first (include "manifest.objects" . | fromYaml).objects -}}
 {{- $pod := $deployment.spec.template.spec -}}
@@ -63,14 +65,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 {{- with .values.resources }}{{ $_ := set $container "resources" . }}{{ end -}}
 {{- with .values.extraArgs }}{{ $_ := set $container "args" . }}{{ end -}}
-{{- with .patch -}}
+{{- range .patches -}}
   {{- $added := first .spec.template.spec.containers -}}
   {{- $_ := set $container "env" (concat $added.env $container.env) -}}
-  {{- $_ := set $container "ports" (concat $added.ports $container.ports) -}}
-  {{- $_ := set $container "volumeMounts" $added.volumeMounts -}}
-  {{- $_ := set $pod "volumes" .spec.template.spec.volumes -}}
+  {{- with $added.ports }}{{ $_ := set $container "ports" (concat . $container.ports) }}{{ end -}}
+  {{- with $added.volumeMounts }}{{ $_ := set $container "volumeMounts" . }}{{ end -}}
+  {{- with .spec.template.spec.volumes }}{{ $_ := set $pod "volumes" . }}{{ end -}}
 {{- end -}}
-{{- with .values.env }}{{ $_ := set $container "env" (concat $container.env .) }}{{ end -}}
+{{- with $all.env }}{{ $_ := set $container "env" (concat $container.env .) }}{{ end -}}
+{{- with $all.volumeMounts }}{{ $_ := set $container "volumeMounts" (concat ($container.volumeMounts | default list) .) }}{{ end -}}
+{{- with $all.volumes }}{{ $_ := set $pod "volumes" (concat ($pod.volumes | default list) .) }}{{ end -}}
 {{- with $all.priorityClassName }}{{ $_ := set $pod "priorityClassName" . }}{{ end -}}
 {{- with $all.nodeSelector }}{{ $_ := set $pod "nodeSelector" (merge . $pod.nodeSelector) }}{{ end -}}
 {{- with $all.tolerations }}{{ $_ := set $pod "tolerations" . }}{{ end -}}
