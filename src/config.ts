@@ -71,6 +71,9 @@ export interface FaceConfig extends SharedConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  readonly metricsHost: string;
+  /** Undefined: nobody can read metrics. 0 lets the system choose. */
+  readonly metricsPort: number | undefined;
   /** Where the face runs. */
   readonly namespace: string;
   /** By which the API server reaches it. */

@@ -367,6 +367,22 @@ export const settings: {
     help: 'port to listen on; 0 picks a free one',
     parse: (text) => integer(text, 0, 65_535),
   },
+  metricsHost: {
+    programs: face,
+    flag: 'metrics-host',
+    env: 'IMAGESTREAM_API_METRICS_HOST',
+    fallback: '0.0.0.0',
+    help: 'address on which /metrics is served',
+    parse: (text) => text,
+  },
+  metricsPort: {
+    programs: face,
+    flag: 'metrics-port',
+    env: 'IMAGESTREAM_API_METRICS_PORT',
+    fallback: undefined,
+    help: 'port of /metrics, over plain HTTP; 0 picks a free one; without it there is none',
+    parse: (text) => integer(text, 0, 65_535),
+  },
 };
 
 /** The settings of a program, in the order of the table. */

@@ -119,18 +119,22 @@ describe('a component', () => {
     }
   });
 
-  it('lets Prometheus find the port that has the metrics', async () => {
-    const rendered = await render({ base: 'config/default', components: ['pod-monitor'] });
+  it('lets Prometheus find the ports that have the metrics', async () => {
+    const rendered = await render({ base: 'config/with-api', components: ['pod-monitor'] });
     const monitor = rendered.find(({ kind }) => kind === 'PodMonitor') as KubeObject & {
       spec: { selector: { matchLabels: object }; podMetricsEndpoints: { port: string }[] };
     };
-    const operator = rendered.find(({ kind }) => kind === 'Deployment') as InstalledDeployment;
-    const { metadata, spec } = operator.spec.template;
-    expect(monitor.metadata.namespace).toBe(operator.metadata.namespace);
-    expect(metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
-    expect(spec.containers[0]?.ports?.map(({ name }) => name)).toEqual(
-      monitor.spec.podMetricsEndpoints.map(({ port }) => port),
+    const deployments = rendered.filter(
+      (object): object is InstalledDeployment => object.kind === 'Deployment',
     );
+    const scraped = deployments.map(({ metadata, spec }) => {
+      expect(monitor.metadata.namespace).toBe(metadata.namespace);
+      expect(spec.template.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+      const ports = spec.template.spec.containers.flatMap((each) => each.ports?.map(({ name }) => name));
+      return monitor.spec.podMetricsEndpoints.map(({ port }) => port).filter((port) => ports.includes(port));
+    });
+    expect(new Set(scraped.flat())).toEqual(new Set(['health', 'metrics']));
+    expect(scraped.map((ports) => ports.length)).toEqual([1, 1]);
   });
 
   it('lets an administrator take the image by its digest', async () => {

@@ -36,7 +36,14 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['type pino'],
   },
   face: {
-    areas: ['api', 'domain', 'kube', 'runtime', 'type controllers/registry-looks.ts'],
+    areas: [
+      'api',
+      'domain',
+      'kube',
+      'runtime',
+      'type controllers/registry-looks.ts',
+      'type observability/face-metrics.ts',
+    ],
     packages: [
       'js-yaml',
       'node:crypto',
@@ -55,7 +62,7 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     areas: [
       'face/face.ts',
       'invocation.ts',
-      'observability/logger.ts',
+      'observability',
       'registry/proxy.ts',
       'type config.ts',
       'type face/serving-identity.ts',
@@ -63,7 +70,7 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['../package.json', 'node:fs/promises'],
   },
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
-  observability: { areas: [], packages: ['pino', 'prom-client'] },
+  observability: { areas: ['domain/import-reason.ts'], packages: ['pino', 'prom-client'] },
   'config.ts': { areas: ['type domain', 'type observability/logger.ts'], packages: [] },
   'settings.ts': {
     areas: ['domain/named-kind.ts', 'observability/logger.ts', 'setting-values.ts', 'type config.ts'],
@@ -148,6 +155,7 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   'face/face.ts': [
     'controllers/registry-looks.ts',
     'registry-stack.ts',
+    'server/http-server.ts',
     'type config.ts',
     'type registry/proxy.ts',
   ],
