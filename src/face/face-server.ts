@@ -25,6 +25,7 @@ import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './req
 import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
+  type FailureStatus,
   methodNotAllowed,
   noSuchResource,
   refusalOf,
@@ -109,23 +110,16 @@ export class FaceServer {
     } catch (error) {
       if (gone.signal.aborted) return;
       if (response.headersSent) response.destroy();
-      else sendJson(response, ...this.#failure(request, error));
+      else sendFailure(response, this.#failure(request, error));
     }
   }
 
-  #failure(request: IncomingMessage, error: unknown): [number, unknown] {
-    if (error instanceof StatusError) return [error.status.code, error.status];
-    if (error instanceof KubeApiError) {
-      const { status } = refusalOf(error);
-      return [status.code, status];
-    }
+  #failure(request: IncomingMessage, error: unknown): FailureStatus {
+    if (error instanceof StatusError) return error.status;
+    if (error instanceof KubeApiError) return refusalOf(error).status;
     this.#options.log.error({ err: error, method: request.method, url: request.url }, 'request failed');
-    const { status } = new StatusError(
-      500,
-      'InternalError',
-      'Internal error occurred: see the log of the API face',
-    );
-    return [status.code, status];
+    const message = 'Internal error occurred: see the log of the API face';
+    return new StatusError(500, 'InternalError', message).status;
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
@@ -178,6 +172,13 @@ export class FaceServer {
     if (!part.verbs.includes(verb)) throw methodNotAllowed();
     return handler;
   }
+}
+
+/** Clients look at the header when they are to come again. */
+function sendFailure(response: ServerResponse, status: FailureStatus): void {
+  const { retryAfterSeconds } = status.details ?? {};
+  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
+  sendJson(response, status.code, status);
 }
 
 /** A watch lasts, and so does an import, which waits for registries; their handlers count them. */

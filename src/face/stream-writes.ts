@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { type ShownDefaults, shownStream, storedStream } from '../domain/shown-stream.ts';
+import { withItemGenerations } from '../domain/status-generation.ts';
 import { streamFaults } from '../domain/stream-validation.ts';
 import { changedTags } from '../domain/tag-change.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
@@ -95,7 +96,10 @@ export class StreamWrites {
     { sent, present }: { readonly sent: ImageStream; readonly present: ImageStream | undefined },
   ): Promise<WriteAnswer> {
     const isStatus = exchange.info.subresource === 'status';
-    const stored = isStatus ? sent : storedStream(sent, present, this.#options.defaults);
+    const stored =
+      isStatus && present !== undefined
+        ? withItemGenerations(sent, present)
+        : storedStream(sent, present, this.#options.defaults);
     const changed = isStatus ? [] : await this.#check(exchange, present, stored);
     const body = JSON.stringify(toStored(stored));
     return { ...(await this.#answer(exchange, { method, body })), changed };

@@ -270,8 +270,20 @@ describe('labels and annotations of an Image', () => {
     });
   });
 
+  it('are added by an apply', async () => {
+    const type = { kind: 'Image', apiVersion: 'image.openshift.io/v1' };
+    const path = `${imagePath(face.pushed.digest)}?fieldManager=test`;
+    const applied = { ...type, metadata: { annotations: { applied: 'yes' } } };
+    expect(await patch(path, 'apply-patch+yaml', applied)).toMatchObject({
+      status: 200,
+      body: {
+        metadata: { annotations: { applied: 'yes', 'image.openshift.io/dockerLayersOrder': 'ascending' } },
+      },
+    });
+  });
+
   it.each([
-    { name: 'an apply', type: 'apply-patch+yaml', document: {}, code: 415 },
+    { name: 'an apply without a manager', type: 'apply-patch+yaml', document: {}, code: 422 },
     { name: 'a patch that is no object', type: 'merge-patch+json', document: [], code: 400 },
     { name: 'operations that are no list', type: 'json-patch+json', document: {}, code: 400 },
     { name: 'another name', type: 'merge-patch+json', document: { metadata: { name: 'x' } }, code: 400 },

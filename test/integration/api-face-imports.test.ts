@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { FaceFixture } from '../support/face-fixture.ts';
+import { storedStreams } from '../support/face-view.ts';
 import { startHostileRegistry } from '../support/hostile-registry.ts';
 import { buildImage, pushImage } from '../support/images.ts';
 import { from, StreamImports, success } from '../support/stream-imports.ts';
@@ -25,6 +26,9 @@ afterAll(async () => {
   await face?.stop();
   await cleanUp();
 });
+
+const stored = (name: string) =>
+  face.view.kube.get(storedStreams, { namespace: face.scenario.namespace, name });
 
 describe('an import that is kept', () => {
   it('makes its stream, and answers when the images are there or not to be had', async () => {
@@ -61,7 +65,7 @@ describe('an import that is kept', () => {
         ],
       },
     });
-    const { spec, metadata } = await face.scenario.stream('imported');
+    const { spec, metadata } = await stored('imported');
     expect(spec?.tags?.map(({ name }) => name)).toEqual(['good', 'bad']);
     expect(metadata.annotations).toBeUndefined();
     // Again, with nothing new.
@@ -131,7 +135,7 @@ describe('a whole repository', () => {
         images: [{ tag: 'abc', status: success }],
       },
     });
-    const { spec } = await face.scenario.stream('whole');
+    const { spec } = await stored('whole');
     expect(spec?.tags?.map(({ name, from: source }) => [name, (source as { name: string }).name])).toEqual([
       ['latest', `${pullSpec()}:latest`],
       ['2.0', `${pullSpec()}:2.0`],

@@ -303,6 +303,38 @@ describe('bad input', () => {
   });
 });
 
+it('lets a caller have two hundred watches, and tells when to come again', async () => {
+  const dispatcher = new Agent({ connect: { ca: face.cluster.facts.ca }, bodyTimeout: 0 });
+  const watch = async () => {
+    const { statusCode, headers, body } = await request(
+      `${face.cluster.facts.url}${face.path('imagestreams?watch=true&resourceVersion=0')}`,
+      { dispatcher, headers: { authorization: `Bearer ${face.cluster.facts.tokens['admin'] ?? ''}` } },
+    );
+    body.on('error', () => undefined).resume();
+    return { statusCode, retryAfter: headers['retry-after'] };
+  };
+  const open = await Promise.all(Array.from({ length: 200 }, watch));
+  expect(new Set(open.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+  expect(await watch()).toEqual({ statusCode: 429, retryAfter: '1' });
+  await dispatcher.destroy();
+  await eventually(
+    async () => {
+      const again = new Agent({ connect: { ca: face.cluster.facts.ca } });
+      const { statusCode, body } = await request(
+        `${face.cluster.facts.url}${face.path('imagestreams?watch=true&timeoutSeconds=1')}`,
+        {
+          dispatcher: again,
+          headers: { authorization: `Bearer ${face.cluster.facts.tokens['admin'] ?? ''}` },
+        },
+      );
+      await body.dump();
+      await again.close();
+      return statusCode === 200;
+    },
+    { what: 'the watches to be given back' },
+  );
+});
+
 it('gives v1 back when its APIService goes, with the objects in place', async () => {
   await face.view.kube.delete(apiServices, { name: 'v1.image.openshift.io' });
   const stream = await eventually(

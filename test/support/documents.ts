@@ -42,3 +42,27 @@ function cellsOf(line: string): string[] {
     .split('|')
     .map((cell) => cell.trim());
 }
+
+/** The code blocks of a text that are of this language, without the indentation of a list that they stand in. */
+export function codeBlocks(text: string, language: string): string[] {
+  const blocks = text.matchAll(new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm'));
+  return [...blocks].map(([, indent = '', code = '']) => code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
+}
+
+/** The commands of console blocks: what stands behind a dollar sign, with indented lines and a here-document that belong to it. */
+export function shellCommands(text: string): string[] {
+  const commands: string[] = [];
+  let end: string | undefined;
+  for (const block of codeBlocks(text, 'console')) {
+    let isCommand = false;
+    for (const line of block.split('\n')) {
+      const begins = end === undefined && line.startsWith('$ ');
+      isCommand = begins || end !== undefined || (isCommand && line.startsWith('    '));
+      if (begins) commands.push(line.slice(2));
+      else if (isCommand) commands.push(`${commands.pop() ?? ''}\n${line}`);
+      if (line === end) [isCommand, end] = [false, undefined];
+      else if (begins) end = /<<(\w+)$/.exec(line)?.[1];
+    }
+  }
+  return commands;
+}

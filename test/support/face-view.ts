@@ -90,11 +90,16 @@ export class FaceView {
   }
 
   /** Lets a user do these things with all kinds of the group in a namespace, and waits until it counts. */
-  async allow(user: string, namespace: string, verbs: readonly string[]): Promise<void> {
+  async allow(
+    user: string,
+    namespace: string,
+    verbs: readonly string[],
+    resources: readonly string[] = ['*'],
+  ): Promise<void> {
     const { kube } = this.view;
     const name = `${user}-${verbs.join('-')}`;
     const apiGroup = 'rbac.authorization.k8s.io';
-    const rule = { apiGroups: ['image.openshift.io'], resources: ['*'], verbs };
+    const rule = { apiGroups: ['image.openshift.io'], resources, verbs };
     await kube.create(roles, { metadata: { namespace, name }, rules: [rule] });
     await kube.create(roleBindings, {
       metadata: { namespace, name },

@@ -211,6 +211,75 @@ describe('a written ImageStream', () => {
   });
 });
 
+describe('the status of a stream', () => {
+  it('is read, pruned and patched, and the operator keeps it so', async () => {
+    await face.scenario.createStream('pruned', ['latest']);
+    await face.scenario.tagHas('pruned', 'latest', face.pushed.digest);
+    const path = face.path('imagestreams/pruned/status');
+    type Sent = { status: { tags: { items: object[] }[] } };
+    const { body } = await face.get(path);
+    const [shownEntry] = (body as unknown as Sent).status.tags;
+    const old = {
+      ...shownEntry?.items[0],
+      image: `sha256:${'0'.repeat(64)}`,
+      created: '2020-01-01T00:00:00Z',
+    };
+    const withItems = (stream: unknown, items: object[]) => ({
+      ...(stream as object),
+      status: { ...(stream as Sent).status, tags: [{ ...shownEntry, items }] },
+    });
+    const longer = await face.send('PUT', path, withItems(body, [...(shownEntry?.items ?? []), old]));
+    expect(longer).toMatchObject({
+      status: 200,
+      body: { status: { tags: [{ items: [{}, { image: old.image }] }] } },
+    });
+    const pruned = await face.view.kube.patch(
+      imageStreams,
+      { ...place('pruned'), subresource: 'status', patchType: 'json' },
+      [{ op: 'remove', path: '/status/tags/0/items/1' }],
+    );
+    expect(pruned.status?.tags?.[0]?.items).toHaveLength(1);
+    await face.scenario.requestImport('pruned');
+    const after = await eventually(
+      async () => {
+        const stream = await stored('pruned');
+        const entry = stream.status?.tags?.[0] as { lastImport?: { requested?: string } } | undefined;
+        return entry?.lastImport?.requested !== undefined && stream;
+      },
+      { what: 'the operator to have looked at it again' },
+    );
+    expect(after.status?.tags?.[0]?.items).toHaveLength(1);
+    const spec = await stored('pruned');
+    expect(spec.spec?.tags?.[0]).not.toHaveProperty('generation');
+  });
+
+  it('is for those who have the right to it', async () => {
+    await using other = await createNamespace(face.view.kube, 'status');
+    await face.allow('bob', other.name, ['get', 'create'], ['imagestreams']);
+    await using bob = face.view.clientOf('bob');
+    await bob.create(imageStreams, { metadata: { namespace: other.name, name: 'mine' } });
+    await expect(
+      bob.patch(imageStreams, { namespace: other.name, name: 'mine', subresource: 'status' }, { status: {} }),
+    ).rejects.toThrow('cannot patch resource \\"imagestreams/status\\"');
+  });
+
+  it('goes with a collection that is deleted', async () => {
+    await using other = await createNamespace(face.view.kube, 'collection');
+    for (const name of ['a', 'b'])
+      await face.view.kube.create(imageStreams, {
+        metadata: { namespace: other.name, name, labels: { name } },
+      });
+    const collection = `/apis/image.openshift.io/v1/namespaces/${other.name}/imagestreams`;
+    expect((await face.send('DELETE', `${collection}?labelSelector=name%3Da&dryRun=All`)).status).toBe(200);
+    expect((await face.send('DELETE', `${collection}?labelSelector=name%3Da`)).status).toBe(200);
+    expect(
+      (await face.view.kube.list(imageStreams, { namespace: other.name })).map(
+        ({ metadata }) => metadata.name,
+      ),
+    ).toEqual(['b']);
+  });
+});
+
 describe('a client', () => {
   it('gets a thousand answers at once', async () => {
     const answers = await Promise.all(
