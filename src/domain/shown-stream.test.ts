@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { repositoryCheckAnnotation, shownStream, storedStream } from './shown-stream.ts';
 
-const defaults = { importMode: 'Legacy' } as const;
+const defaults = { importMode: 'Legacy', localRegistry: undefined } as const;
 const from = { kind: 'DockerImage', name: 'quay.io/a/b:1' } as const;
 const digest = `sha256:${'1'.repeat(64)}`;
 const item = {
@@ -49,6 +49,29 @@ describe('shownStream', () => {
       ],
     });
     expect(shown.status?.dockerImageRepository).toBe('');
+  });
+
+  it.each([
+    {
+      name: 'as it is stored',
+      localRegistry: 'r.example:5000',
+      stored: 's.example/a/b',
+      shown: 's.example/a/b',
+    },
+    {
+      name: "in the cluster's registry",
+      localRegistry: 'r.example:5000',
+      stored: undefined,
+      shown: 'r.example:5000/shop/web',
+    },
+    { name: 'that it follows', localRegistry: undefined, stored: '', shown: 'quay.io/a/b' },
+  ])('shows the repository $name, before the operator has seen the stream too', (each) => {
+    const stream = streamWith({ name: 'a', from });
+    const spec = { ...stream.spec, dockerImageRepository: 'quay.io/a/b' };
+    const status = each.stored === undefined ? undefined : { dockerImageRepository: each.stored };
+    const { localRegistry } = each;
+    const shown = shownStream({ ...stream, spec, ...(status && { status }) }, { ...defaults, localRegistry });
+    expect(shown.status?.dockerImageRepository).toBe(each.shown);
   });
 
   it.each<{ name: string; tag: TagReference; more?: Partial<ImageStream>; generation: number }>([

@@ -10,6 +10,7 @@ import { attemptFor, type SourcedTag, sameRequest, sourcedTags } from './import-
 import type { ImportMode } from './import-plan.ts';
 import { importGeneration } from './stream-import.ts';
 import { changedTags } from './tag-change.ts';
+import { dockerImageRepositoryOf } from './tag-resolution.ts';
 
 /** On a stream: when it was last imported from a registry (the reference's key). */
 export const repositoryCheckAnnotation = 'openshift.io/image.dockerRepositoryCheck';
@@ -18,6 +19,8 @@ export const repositoryCheckAnnotation = 'openshift.io/image.dockerRepositoryChe
 export interface ShownDefaults {
   /** The cluster's setting for tags without a mode of their own. */
   readonly importMode: ImportMode;
+  /** Host and port of the cluster's own registry, if there is one. */
+  readonly localRegistry: string | undefined;
 }
 
 /** The stream as it is shown. */
@@ -37,7 +40,12 @@ export function shownStream(stream: ImageStream, defaults: ShownDefaults): Image
       lookupPolicy: { ...spec.lookupPolicy, local: spec.lookupPolicy?.local ?? false },
       ...(tags.length === 0 ? {} : { tags }),
     },
-    status: { ...status, dockerImageRepository: status?.dockerImageRepository ?? '' },
+    status: {
+      ...status,
+      // Of a stream that was made just now the operator has not written it yet.
+      dockerImageRepository:
+        status?.dockerImageRepository || dockerImageRepositoryOf(stream, defaults.localRegistry),
+    },
   };
 }
 

@@ -129,7 +129,7 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
   const { client, passed, access, clock, registry, config } = parts;
   const { localRegistry, historyLimit, importMode } = config;
   const watches = new CallerBudget(maxWatches);
-  const defaults: ShownDefaults = { importMode };
+  const defaults: ShownDefaults = { importMode, localRegistry };
   const requests = new StreamRequests(passed);
   const sources = new SourceCheck({ client, access });
   const streamWrites = new StreamWrites({ requests, access, sources, defaults });

@@ -31,7 +31,7 @@ export interface StreamImportsOptions {
   readonly views: DerivedViews;
   readonly clock: Clock;
   readonly looks: RegistryLooks;
-  readonly settings: {
+  readonly settings: ShownDefaults & {
     /** For images that ask for none. */
     readonly importMode: ImportMode;
     readonly platform: Platform;
@@ -126,7 +126,6 @@ export class StreamImports {
   async #import(exchange: Exchange, task: Task): Promise<JsonObject> {
     const { request, namespace, stream } = task;
     const { clock, settings } = this.#options;
-    const { importMode } = settings;
     const listing = request.repository && (await this.#looks.list(request.repository, task));
     const items = importItems(request, listing !== undefined && 'tags' in listing ? listing.tags : []);
     const all = [...items.repository, ...items.images];
@@ -147,7 +146,7 @@ export class StreamImports {
       metadata: { namespace, name: request.name, creationTimestamp: now },
       spec: request.spec,
       status: {
-        ...(fulfilled === undefined ? {} : { import: streamOf(fulfilled, { now, importMode }) }),
+        ...(fulfilled === undefined ? {} : { import: streamOf(fulfilled, now, settings) }),
         ...(listing === undefined ? {} : { repository: shownRepository(listing, items, shownOf) }),
         ...(items.images.length === 0 ? {} : { images: items.images.map(shownOf) }),
       },
@@ -194,11 +193,8 @@ function asksRegistries(request: ImportRequest): boolean {
 }
 
 /** It was imported just now, whatever the operator has noted. */
-function streamOf(
-  { stream }: FulfilledWishes,
-  { now, importMode }: { now: string } & ShownDefaults,
-): unknown {
-  const shown = shownStream(stream, { importMode });
+function streamOf({ stream }: FulfilledWishes, now: string, defaults: ShownDefaults): unknown {
+  const shown = shownStream(stream, defaults);
   const annotations = { ...shown.metadata.annotations, [repositoryCheckAnnotation]: now };
   return toServed({ ...shown, metadata: { ...shown.metadata, annotations } });
 }

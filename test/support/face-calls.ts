@@ -62,6 +62,8 @@ export class FaceCalls {
       dispatcher: this.#agent,
       headers: {
         authorization: `Bearer ${facts.tokens[user] ?? ''}`,
+        // What a Go client says that was told nothing else, oc among them.
+        accept: 'application/json, */*',
         ...(body === undefined ? {} : { 'content-type': type }),
       },
       body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),

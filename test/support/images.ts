@@ -33,6 +33,8 @@ export interface ImageOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly entrypoint?: readonly string[];
+  /** More of how to run it, by the keys of a configuration: `ExposedPorts`, `Volumes`, `User`. */
+  readonly run?: Readonly<Record<string, unknown>>;
   /** OCI media types unless told. */
   readonly format?: ImageFormat;
   /** Makes the configuration at least this many bytes long; some real ones have megabytes of labels. */
@@ -106,6 +108,7 @@ export function buildImage(options: ImageOptions): BuiltImage {
         Env: Object.entries(options.environment ?? {}).map(([name, value]) => `${name}=${value}`),
         Entrypoint: options.entrypoint ?? ['/bin/sh'],
         Labels: { ...options.labels, ...(filler !== '' && { filler }) },
+        ...options.run,
       },
       rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
       history: [{ created: CREATED, created_by: 'test' }],

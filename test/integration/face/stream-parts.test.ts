@@ -1,5 +1,4 @@
 // The API face: the layers and the pull secrets of streams, and their images by the beginning of a digest.
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { isAllowed, withRight, withRole } from '../../support/borrowed-rights.ts';
@@ -26,8 +25,6 @@ const mayPull = { resources: ['imagestreams/layers'], verbs: ['get'] };
 beforeAll(async () => {
   face = await FaceView.join();
   alice = face.view.clientOf('alice');
-  const rights = fileURLToPath(new URL('../../../config/operator/user-rights.yaml', import.meta.url));
-  expect((await face.view.kubectl(['apply', '-f', rights])).stderr).toBe('');
 }, 120_000);
 afterAll(() => face?.stop());
 
