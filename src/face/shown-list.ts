@@ -61,15 +61,15 @@ export class ShownList extends Transform {
         if (this.#opens(byte)) {
           this.#pass(chunk.subarray(from, at));
           from = at;
-        } else if (this.#depth === fieldsDepth && this.#fieldsFrom < 0 && isFields(chunk, at)) {
-          this.#fieldsFrom = this.#length + at - from;
+        } else if (this.#depth === fieldsDepth) {
+          this.#beginFields(chunk, at, from);
         }
       } else if (byte === closeBrace || byte === closeBracket) {
         if (this.#closes()) {
           this.#pass(chunk.subarray(from, at + 1));
           from = at + 1;
-        } else if (this.#depth === fieldsDepth - 1 && this.#fieldsFrom >= 0 && this.#fieldsTo < 0) {
-          this.#fieldsTo = this.#length + at + 1 - from;
+        } else if (this.#depth === fieldsDepth - 1) {
+          this.#endFields(at, from);
         }
       }
     }
@@ -109,6 +109,15 @@ export class ShownList extends Transform {
   #closes(): boolean {
     this.#depth--;
     return this.#isInItem && this.#depth === itemDepth - 1;
+  }
+
+  /** Something begins here, in a chunk of which the item has what is behind `from`. */
+  #beginFields(chunk: Buffer, at: number, from: number): void {
+    if (this.#fieldsFrom < 0 && isFields(chunk, at)) this.#fieldsFrom = this.#length + at - from;
+  }
+
+  #endFields(at: number, from: number): void {
+    if (this.#fieldsFrom >= 0 && this.#fieldsTo < 0) this.#fieldsTo = this.#length + at + 1 - from;
   }
 
   #keep(bytes: Buffer): void {
