@@ -55,23 +55,9 @@ export class ShownList extends Transform {
     let at = this.#isInText ? this.#endOfText(chunk, this.#isEscaped ? 1 : 0) + 1 : 0;
     for (; at < chunk.length; at++) {
       const byte = chunk[at];
-      if (byte === quote) {
-        at = this.#endOfText(chunk, at + 1);
-      } else if (byte === openBrace || byte === openBracket) {
-        if (this.#opens(byte)) {
-          this.#pass(chunk.subarray(from, at));
-          from = at;
-        } else if (this.#depth === fieldsDepth && this.#fieldsFrom < 0 && isFields(chunk, at)) {
-          this.#fieldsFrom = this.#length + at - from;
-        }
-      } else if (byte === closeBrace || byte === closeBracket) {
-        if (this.#closes()) {
-          this.#pass(chunk.subarray(from, at + 1));
-          from = at + 1;
-        } else if (this.#depth === fieldsDepth - 1 && this.#fieldsFrom >= 0 && this.#fieldsTo < 0) {
-          this.#fieldsTo = this.#length + at + 1 - from;
-        }
-      }
+      if (byte === quote) at = this.#endOfText(chunk, at + 1);
+      else if (byte === openBrace || byte === openBracket) from = this.#open(chunk, at, from);
+      else if (byte === closeBrace || byte === closeBracket) from = this.#close(chunk, at, from);
     }
     this.#keep(chunk.subarray(from));
     if (this.#ready.length >= pushLength) this.#push();
@@ -98,17 +84,30 @@ export class ShownList extends Transform {
     return at;
   }
 
-  /** True when an item begins. */
-  #opens(byte: number): boolean {
+  /** Where what has come and has not been handed on begins now. */
+  #open(chunk: Buffer, at: number, from: number): number {
     this.#depth++;
+    const byte = chunk[at];
     if (this.#depth === itemDepth - 1) this.#isInArray = byte === openBracket;
-    return this.#depth === itemDepth && this.#isInArray && byte === openBrace;
+    if (this.#depth === itemDepth && this.#isInArray && byte === openBrace) {
+      this.#pass(chunk.subarray(from, at));
+      return at;
+    }
+    if (this.#depth === fieldsDepth && this.#fieldsFrom < 0 && isFields(chunk, at))
+      this.#fieldsFrom = this.#length + at - from;
+    return from;
   }
 
-  /** True when an item ends. */
-  #closes(): boolean {
+  /** The same. */
+  #close(chunk: Buffer, at: number, from: number): number {
     this.#depth--;
-    return this.#isInItem && this.#depth === itemDepth - 1;
+    if (this.#isInItem && this.#depth === itemDepth - 1) {
+      this.#pass(chunk.subarray(from, at + 1));
+      return at + 1;
+    }
+    if (this.#depth === fieldsDepth - 1 && this.#fieldsFrom >= 0 && this.#fieldsTo < 0)
+      this.#fieldsTo = this.#length + at + 1 - from;
+    return from;
   }
 
   #keep(bytes: Buffer): void {
