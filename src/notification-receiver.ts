@@ -56,8 +56,12 @@ export async function startNotificationReceiver(
     );
   const changed = (text: string): void => {
     const next = secretsOf(text);
-    if (next.length === 0) log.warn({ path }, 'the file holds no secret, the ones before stay good');
-    else secrets = next;
+    if (next.length === 0) {
+      log.warn({ path }, 'the file of push notifications holds no secret: the ones before stay good');
+      return;
+    }
+    secrets = next;
+    log.info({ path }, 'secrets of push notifications changed');
   };
   void watchFile(path, content, { clock, signal, changed });
   const server = new NotificationServer({

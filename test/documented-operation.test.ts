@@ -1,4 +1,4 @@
-// What the documents say to those who run the operator: the file of settings.
+// What the documents say to those who run the operator: the file of settings, and the log.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import type { Program } from '../src/config.ts';
 import { readSettingsFile } from '../src/settings-file.ts';
-import { matches, read } from './support/documents.ts';
+import { matches, read, table } from './support/documents.ts';
+import { loggedMessages } from './support/logged-messages.ts';
 
 describe('docs/reference/settings-file.md', () => {
   const [example = ''] = matches(read('docs/reference/settings-file.md'), /```yaml\n([\s\S]*?)```/g);
@@ -23,4 +24,18 @@ describe('docs/reference/settings-file.md', () => {
       expect([...values.keys()]).toEqual(expect.arrayContaining(['logLevel', 'trustedRealms']));
     },
   );
+});
+
+describe('docs/reference/logs.md', () => {
+  it('has every message of the log as the code has it, with its levels', () => {
+    const rows = table('docs/reference/logs.md', ['Message', 'Level', 'What happened, and the fields']);
+    const documented = rows.map(([message = '', level = '']) => `${message} ${level}`);
+    const logged = loggedMessages().map(({ message, levels }) => {
+      const order = ['error', 'warn', 'info', 'debug'].filter((level) => levels.has(level));
+      return `\`${message}\` ${order.join(', ')}`;
+    });
+    expect(logged.length).toBeGreaterThan(50);
+    expect(new Set(documented)).toEqual(new Set(logged));
+    expect(documented).toHaveLength(logged.length);
+  });
 });

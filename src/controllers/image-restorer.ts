@@ -79,11 +79,13 @@ export class ImageRestorer {
   async #work(key: string): Promise<WorkResult> {
     const request = this.#requests.get(key);
     if (request === undefined) return {};
-    const { importer, onRestored, clock } = this.#options;
+    const { importer, onRestored, clock, log } = this.#options;
     const isThere = await importer.restore(request.image, this.#abort.signal);
     this.#requests.delete(key);
     this.#tried.set(key, clock.now() + againMs);
-    if (isThere) onRestored(request.stream);
+    if (!isThere) return {};
+    log.info({ image: key }, 'image restored');
+    onRestored(request.stream);
     return {};
   }
 }

@@ -164,14 +164,19 @@ export class ImageSweeper {
   async #giveBack(name: string, since: number, signal: AbortSignal): Promise<boolean> {
     const { keeper, log } = this.#options;
     if (!keeper.usedSince(name, since)) return false;
-    const left = 'image deleted while an import found it: it is read again when a tag has to show it';
+    let isKept = false;
+    let failure: unknown;
     try {
-      if (await keeper.storeAgain(name, signal))
-        log.info({ image: name }, 'image kept: an import found it while it was deleted');
-      else log.warn({ image: name }, left);
+      isKept = await keeper.storeAgain(name, signal);
     } catch (error) {
-      log.warn({ image: name, err: error }, left);
+      failure = error;
     }
+    if (isKept) log.info({ image: name }, 'image kept: an import found it while it was deleted');
+    else
+      log.warn(
+        { image: name, err: failure },
+        'image deleted while an import found it: it is read again when a tag has to show it',
+      );
     return true;
   }
 }

@@ -96,10 +96,10 @@ export class Importer {
   }
 
   async #runTag(planned: PlannedTag, namespace: string, signal: AbortSignal): Promise<TagResult> {
-    const { tag, attempt } = planned;
+    const { tag, attempt, reason } = planned;
     const outcome = (rest: ResolvedOrFailed): TagResult => ({
       kind: 'outcome',
-      outcome: { tag, attempt, ...rest },
+      outcome: { tag, attempt, reason, ...rest },
     });
     switch (planned.kind) {
       case 'record':
@@ -149,7 +149,7 @@ export class Importer {
     const dockerImageReference = pinToDigest(reference, image);
     return {
       kind: 'outcome',
-      outcome: { tag, attempt, kind: 'resolved', dockerImageReference, image, digest },
+      outcome: { tag, attempt, reason, kind: 'resolved', dockerImageReference, image, digest },
     };
   }
 
@@ -210,8 +210,8 @@ export class Importer {
 }
 
 type ResolvedOrFailed =
-  | Omit<Extract<TagOutcome, { kind: 'resolved' }>, 'tag' | 'attempt'>
-  | Omit<Extract<TagOutcome, { kind: 'failed' }>, 'tag' | 'attempt'>;
+  | Omit<Extract<TagOutcome, { kind: 'resolved' }>, 'tag' | 'attempt' | 'reason'>
+  | Omit<Extract<TagOutcome, { kind: 'failed' }>, 'tag' | 'attempt' | 'reason'>;
 
 function repositoryAndTags({ tags, repository }: ImportPlan): boolean {
   return repository !== undefined && tags.length > 0;

@@ -190,7 +190,10 @@ export class JobReplacer {
     pending.isCreated = true;
     // Its key comes again when this fails.
     await this.#drop(pending, signal).catch((error: unknown) =>
-      this.#log.warn({ err: error }, 'ControllerRevision not deleted, it is tried again'),
+      this.#log.warn(
+        { kind: 'Job', object: objectKey(pending.namespace, pending.name), err: error },
+        'ControllerRevision not deleted, it is tried again',
+      ),
     );
     return { kind: 'created', job };
   }

@@ -224,8 +224,7 @@ export class Sharing {
       answer.until = Math.ceil(nextSlot(now + waitMs, waitMs / 4, spread(namespace)));
     } catch (error) {
       account.silentUntil = clock.now() + unansweredMs;
-      if (!signal.aborted)
-        this.#tell({ namespace, err: error }, 'no answer about rights: not shared for now');
+      if (!signal.aborted) this.#tell(namespace, error);
     } finally {
       answer.pending = undefined;
     }
@@ -259,19 +258,21 @@ export class Sharing {
       return status?.allowed === true;
     } catch (error) {
       if (!isRefused(error)) throw error;
-      const what = isForbidden(error)
-        ? 'the operator may not ask for the rights of others: nothing is shared'
-        : 'the question about rights was not accepted: not shared';
-      this.#tell({ namespace: consumer, err: error }, what);
+      this.#tell(consumer, error);
       return false;
     }
   }
 
-  #tell(facts: object, message: string): void {
+  #tell(namespace: string, error: unknown): void {
     const now = this.#options.clock.now();
     if (now - this.#toldAt < tellMs) return;
     this.#toldAt = now;
-    this.#options.log.warn(facts, message);
+    const { log } = this.#options;
+    const facts = { namespace, err: error };
+    if (!isRefused(error)) log.warn(facts, 'no answer about rights: not shared for now');
+    else if (isForbidden(error))
+      log.warn(facts, 'the operator may not ask for the rights of others: nothing is shared');
+    else log.warn(facts, 'the question about rights was not accepted: not shared');
   }
 
   #accountOf(namespace: string): Account {

@@ -129,7 +129,7 @@ async function writeStatus(
       // A server that drops what it does not know may have changed nothing.
       outdated.delete(written.metadata.resourceVersion ?? '');
       forgetDropped(views, written, transitions);
-      tellTransitions(options, written, transitions);
+      tellTransitions(options, written, transitions, outcomes);
       return { stream: written, outdated };
     } catch (error) {
       if (isNotFound(error)) return undefined;

@@ -1,7 +1,9 @@
 /** What people hear of a stream: log lines and events, on changes only. */
 import type { Logger } from 'pino';
 import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImportOutcomes } from '../domain/import-outcome.ts';
 import type { ImportPlan } from '../domain/import-plan.ts';
+import type { ImportReason } from '../domain/import-reason.ts';
 import type { TagTransition } from '../domain/tag-transition.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 
@@ -11,7 +13,7 @@ export interface StreamEventOptions {
   readonly log: Logger;
 }
 
-/** Log lines about what is going to be done. */
+/** Log lines about what is going to be done, for who looks closely: what comes of it is told when it changes something. */
 export function tellPlan(
   { log }: Pick<StreamEventOptions, 'log'>,
   stream: string,
@@ -19,22 +21,23 @@ export function tellPlan(
 ): void {
   for (const { tag, reason, kind } of tags) {
     if (kind === 'check') log.debug({ stream, tag, reason }, 'checking tag');
-    else log.info({ stream, tag, reason }, 'importing tag');
+    else log.debug({ stream, tag, reason }, 'importing tag');
   }
   if (repository !== undefined)
-    log.info({ stream, repository: repository.from, reason: repository.reason }, 'listing repository');
+    log.debug({ stream, repository: repository.from, reason: repository.reason }, 'listing repository');
 }
 
-/** Log lines and events for what was written. */
+/** Log lines and events for what was written, and why it was looked for. */
 export function tellTransitions(
   { recorder, log }: StreamEventOptions,
   stream: ImageStream,
   transitions: readonly TagTransition[],
+  outcomes: ImportOutcomes,
 ): void {
   const { namespace = '', name, uid = '' } = stream.metadata;
   const target = { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', namespace, name, uid };
   for (const transition of transitions) {
-    const fields = { stream: `${namespace}/${name}`, ...transition };
+    const fields = { stream: `${namespace}/${name}`, because: reasonOf(transition, outcomes), ...transition };
     switch (transition.kind) {
       case 'moved': {
         log.info(fields, 'tag moved');
@@ -64,6 +67,12 @@ export function tellTransitions(
         break;
     }
   }
+}
+
+/** Why a tag, or the repository, was looked at; undefined for what only follows from something else. */
+function reasonOf(transition: TagTransition, { tags, repository }: ImportOutcomes): ImportReason | undefined {
+  if (transition.kind === 'listing failed') return repository?.planned.reason;
+  return tags.find(({ tag }) => tag === transition.tag)?.reason;
 }
 
 /** The API server does not accept a status: the stream's owner has to know. */

@@ -214,7 +214,7 @@ function shortly(moves: readonly ImageMove[]): string {
 }
 
 function tellNotRecreated(
-  { recorder, log }: MoveOptions,
+  { recorder }: MoveOptions,
   workload: TriggeredWorkload,
   memory: WorkloadMemory,
   error: Error,
@@ -222,7 +222,6 @@ function tellNotRecreated(
   memory.blocked = 'refused';
   if (error.message === memory.refusal) return;
   memory.refusal = error.message;
-  log.warn({ ...place(workload), err: error }, 'job not created again');
   const message = `the Job was deleted to be replaced and cannot be created again, which is tried until it can: ${error.message}`;
   recorder.record(workload, { type: 'Warning', reason: 'JobNotReplaced', message });
 }

@@ -1,10 +1,16 @@
 /** What comes out of the work for a stream, before it is folded into the status. */
 import type { ImportAttempt } from './import-attempt.ts';
 import type { ImportFailure } from './import-failure.ts';
+import type { ImportReason } from './import-reason.ts';
 import type { PlannedRepository } from './repository-plan.ts';
 
 /** What came out of the work for one tag. */
-export type TagOutcome = { readonly tag: string; readonly attempt: ImportAttempt } & (
+export type TagOutcome = {
+  readonly tag: string;
+  readonly attempt: ImportAttempt;
+  /** Why it was looked at: for people. */
+  readonly reason?: ImportReason;
+} & (
   | {
       readonly kind: 'resolved';
       readonly dockerImageReference: string;

@@ -111,6 +111,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
       stopping.abort(new Error('the API face stops'));
       await Promise.all([following, server.close(), monitor?.server.close()]);
       await Promise.all([transport.close(), passed.close(), registry.close()]);
+      log.info('API face stopped');
     },
   };
 }

@@ -58,14 +58,16 @@ export class EventRecorder {
   /** Records an event; the same text on the same object counts up the event that is there. */
   record(target: EventTarget, text: EventText): void {
     if (this.#pending >= maxPending) {
-      this.#log.warn({ object: `${target.namespace}/${target.name}`, reason: text.reason }, 'event dropped');
+      this.#log.warn({ object: nameOf(target), reason: text.reason }, 'event dropped');
       return;
     }
     this.#pending++;
     this.#tail = this.#tail
       .then(() => this.#turn())
       .then(() => this.#send(target, text))
-      .catch((error: unknown) => this.#log.warn({ err: error, reason: text.reason }, 'event not recorded'))
+      .catch((error: unknown) =>
+        this.#log.warn({ object: nameOf(target), reason: text.reason, err: error }, 'event not recorded'),
+      )
       .finally(() => {
         this.#pending--;
       });
@@ -137,4 +139,8 @@ export class EventRecorder {
       reportingComponent: fieldManager,
     };
   }
+}
+
+function nameOf({ namespace, name }: EventTarget): string {
+  return `${namespace}/${name}`;
 }

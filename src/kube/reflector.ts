@@ -135,8 +135,9 @@ export class Reflector<T extends KubeObject, S> {
     this.#listsPages = true;
     const isRefused = isInvalid(error) || isNotFound(error) || isForbidden(error);
     if (!isRefused) return false;
-    const level = this.#absence === String(error) ? 'debug' : 'info';
-    this.#options.log[level]({ err: error, path: this.#path }, 'no list as a stream: reading pages');
+    const { log } = this.#options;
+    const isKnown = this.#absence === String(error);
+    log[isKnown ? 'debug' : 'info']({ err: error, path: this.#path }, 'no list as a stream: reading pages');
     return true;
   }
 
