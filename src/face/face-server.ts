@@ -1,8 +1,6 @@
 /** The API face: an HTTPS server that only the front proxy of the cluster may use. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { KubeApiError } from '../kube/errors.ts';
 import { Places } from '../runtime/places.ts';
@@ -16,6 +14,7 @@ import {
   servedResources,
 } from './discovery.ts';
 import { type Exchange, sendJson } from './exchange.ts';
+import { FaceListener } from './face-listener.ts';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
@@ -47,15 +46,6 @@ export interface FaceServerOptions {
   readonly tally: RequestTally;
 }
 
-/** An API server keeps idle connections for 90 seconds: one that is closed just then would cost it a write. */
-const limits = {
-  requestTimeout: 60_000,
-  headersTimeout: 15_000,
-  keepAliveTimeout: 150_000,
-  maxHeaderSize: 256 * 1024,
-};
-/** Connections that wait to be accepted: an API server opens one for each request of a burst. */
-const backlog = 4_096;
 /** Requests other than watches that are answered at a time, and those that wait for it. */
 const maxRequests = 200;
 const maxWaiting = 2_000;
@@ -63,19 +53,17 @@ const maxWaiting = 2_000;
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
-  readonly #server: Server;
+  readonly #listener: FaceListener;
   #trust: ProxyTrust;
   readonly #places = new Places(maxRequests);
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
     this.#trust = options.trust;
-    this.#server = createServer(
-      { ...limits, ...tlsOf(options.trust, options.identity) },
-      (request, response) => {
-        void this.#answer(request, response);
-      },
-    );
+    this.#listener = new FaceListener({
+      ...options,
+      onRequest: (request, response) => this.#answer(request, response),
+    });
   }
 
   /** Requests that wait for a place. */
@@ -85,26 +73,18 @@ export class FaceServer {
 
   /** Listens, and resolves to the port. */
   listen(host: string, port: number): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#server.once('error', reject);
-    this.#server.listen({ port, host, backlog }, () => resolve((this.#server.address() as AddressInfo).port));
-    return promise;
+    return this.#listener.listen(host, port);
   }
 
   /** From now on another front proxy counts, or another certificate is shown. */
   renew(trust: ProxyTrust, identity: ServingIdentity): void {
-    this.#server.setSecureContext(tlsOf(trust, identity));
     this.#trust = trust;
-    // They were let in by the old one.
-    this.#server.closeAllConnections();
+    this.#listener.renew(trust, identity);
   }
 
   /** Ends the connections. */
   close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    return promise;
+    return this.#listener.close();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -197,11 +177,6 @@ function failureOf(error: unknown): FailureStatus {
 /** A watch lasts, and so does an import, which waits for registries; their handlers count them. */
 function lasts({ verb, resource }: RequestInfo): boolean {
   return verb === 'watch' || resource === 'imagestreamimports';
-}
-
-/** Health checks have no certificate: who has none is refused by the answer, not by the handshake. */
-function tlsOf({ ca }: ProxyTrust, { certificate: cert, key }: ServingIdentity) {
-  return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
 }
 
 function urlOf(request: IncomingMessage): URL {
