@@ -7,6 +7,8 @@ import type { LogLevel } from './observability/logger.ts';
 /** What both programs need to ask registries alike, checked. */
 export interface SharedConfig {
   readonly historyLimit: number;
+  /** Path of the file that gave settings which neither a flag nor a variable gives; undefined when there is none. */
+  readonly configFile: string | undefined;
   /** Path of a kubeconfig; undefined means KUBECONFIG, ~/.kube/config, or the pod's service account. */
   readonly kubeconfig: string | undefined;
   readonly logLevel: LogLevel;
@@ -69,6 +71,9 @@ export interface FaceConfig extends SharedConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  readonly metricsHost: string;
+  /** Undefined: nobody can read metrics. 0 lets the system choose. */
+  readonly metricsPort: number | undefined;
   /** Where the face runs. */
   readonly namespace: string;
   /** By which the API server reaches it. */

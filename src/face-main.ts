@@ -5,6 +5,7 @@ import type { FaceConfig } from './config.ts';
 import { startFace } from './face/face.ts';
 import type { ServingIdentity } from './face/serving-identity.ts';
 import { parseInvocation } from './invocation.ts';
+import { FaceMetrics } from './observability/face-metrics.ts';
 import { createLogger } from './observability/logger.ts';
 import { parseProxySettings } from './registry/proxy.ts';
 
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
     identity: identityOf(config),
     proxies: parseProxySettings(process.env),
     log: createLogger(config.logLevel),
+    metrics: new FaceMetrics(),
     userAgent: `imagestream-operator-api/${packageJson.version}`,
   });
   await new Promise<void>((resolve) => {

@@ -1,7 +1,8 @@
-/** What a command line and its environment ask of a program, by the table of settings, and the help text. */
+/** What a command line, its environment and a file ask of a program, by the table of settings, and the help text. */
 import { parseArgs } from 'node:util';
 import type { AllSettings, Configs, Program } from './config.ts';
-import { settings, settingsOf } from './settings.ts';
+import { type Setting, settings, settingsOf } from './settings.ts';
+import { type FileSettings, readSettingsFile } from './settings-file.ts';
 
 /** What the command line asks for. */
 export type Invocation<C> =
@@ -11,8 +12,9 @@ export type Invocation<C> =
   | { readonly kind: 'invalid'; readonly faults: readonly string[] };
 
 /**
- * Reads the settings of a program: a flag wins over its environment variable, that over the default. Variables of the other
- * program are passed over, so that both may get the same ones.
+ * Reads the settings of a program: a flag wins over its environment variable, that over the file that the setting `config`
+ * names, that over the default. What a file or the variables say to the other program is passed over, so that both may get
+ * the same ones.
  */
 export function parseInvocation<P extends Program>(
   program: P,
@@ -27,14 +29,20 @@ export function parseInvocation<P extends Program>(
     faults,
   );
   if (flags['help'] === true) return { kind: 'help', text: helpText(program) };
+  const given = ({ flag, env: variable }: Setting<unknown>): string | undefined => {
+    const value = flags[flag];
+    return typeof value === 'string' ? value : env[variable];
+  };
+  const path = given(settings.configFile);
+  const file = path === undefined ? noFile : readSettingsFile(path, program);
+  faults.push(...file.faults);
   const values: Record<string, unknown> = {};
   for (const [key, setting] of table) {
-    const given = flags[setting.flag];
-    const text = typeof given === 'string' ? given : (env[setting.env] ?? setting.fallback);
+    const text = given(setting) ?? (file.values.has(key) ? undefined : setting.fallback);
     try {
-      values[key] = text === undefined ? undefined : setting.parse(text);
+      values[key] = text === undefined ? file.values.get(key) : setting.parse(text);
     } catch (error) {
-      const name = typeof given === 'string' ? `--${setting.flag}` : setting.env;
+      const name = typeof flags[setting.flag] === 'string' ? `--${setting.flag}` : setting.env;
       faults.push(`${name}: ${(error as Error).message}, not ${JSON.stringify(text)}`);
     }
   }
@@ -47,6 +55,8 @@ export function parseInvocation<P extends Program>(
     ? { kind: 'invalid', faults }
     : { kind: 'run', config: values as unknown as Configs[P] };
 }
+
+const noFile: FileSettings = { values: new Map(), faults: [] };
 
 function flagOf(name: keyof typeof settings): string {
   return `--${settings[name].flag}`;
@@ -97,6 +107,9 @@ function helpText(program: Program): string {
 ${lines.join('\n')}
   --help
       this text
+
+A flag wins over its variable, that over the key of the same name in the file of
+--config (without the dashes: log-level: debug), that over the default.
 `;
 }
 

@@ -12,6 +12,7 @@ import { ImageSweeper } from './controllers/image-sweeper.ts';
 import { Importer } from './controllers/importer.ts';
 import { JobReplacer } from './controllers/job-replacer.ts';
 import { PushTrust, takeHints } from './controllers/push-hints.ts';
+import { PushTimes } from './controllers/push-times.ts';
 import { ownStreamsOnly, Sharing } from './controllers/sharing.ts';
 import { dependentsOf, StreamSources } from './controllers/stream-sources.ts';
 import { tagObjectReconcile, watchTagObjects } from './controllers/tag-object-controller.ts';
@@ -34,7 +35,7 @@ import { createLeadership, type Leadership, type Shard } from './leadership.ts';
 import { type NotificationReceiver, startNotificationReceiver } from './notification-receiver.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ProxySettings } from './registry/proxy.ts';
-import { createRegistryStack, type RegistryStack, type RegistryStackParts } from './registry-stack.ts';
+import { createRegistryStack, type RegistryStack } from './registry-stack.ts';
 import type { Clock } from './runtime/clock.ts';
 import { HealthServer } from './server/http-server.ts';
 import { createReflectors, createStores, type Stores } from './stores.ts';
@@ -79,7 +80,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
   const client = new KubeClient({
     transport,
     clock,
-    onRequest: (method, status) => metrics.apiRequests.inc({ method, status: String(status) }),
+    onRequest: metrics.api.answered,
     fence: leadership.fence,
   });
   await checkCluster(client, transport.server, stopping.signal);
@@ -122,9 +123,8 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
 }
 
 function createRegistry(parts: OperatorParts, client: KubeClient): Promise<RegistryStack> {
-  const { registryRequests } = parts.metrics;
-  const onRequest: RegistryStackParts['onRequest'] = (document) => registryRequests.inc({ document });
-  return createRegistryStack({ ...parts, client, reader: 'the operator', onRequest });
+  const metrics = parts.metrics.registries;
+  return createRegistryStack({ ...parts, client, reader: 'the operator', metrics });
 }
 
 /** By then everything that was listed at the start, or when the lead was taken, has been looked at. */
@@ -196,6 +196,7 @@ interface Shared {
   readonly views: StreamViews;
   readonly checks: CheckMemory;
   readonly trust: PushTrust;
+  readonly pushTimes: PushTimes;
   readonly jobs: JobReplacer;
 }
 
@@ -214,7 +215,9 @@ async function createShared(
   const checks = new CheckMemory({ clock, stretchOf: trust.stretchOf });
   const views = new StreamViews(stores);
   const jobs = new JobReplacer({ client, clock, log, namespace });
-  return { client, leadership, keeper, registry, importer, recorder, stores, views, checks, trust, jobs };
+  const pushTimes = new PushTimes();
+  const found = { registry, importer, checks, trust, pushTimes };
+  return { client, leadership, keeper, recorder, stores, views, jobs, ...found };
 }
 
 interface Controllers {
@@ -256,6 +259,7 @@ function createControllers(parts: OperatorParts, shared: Shared): Controllers {
     ...common,
     client,
     jobs: shared.jobs,
+    pushTimes: shared.pushTimes,
     views,
     sharing,
     localRegistry,
@@ -312,13 +316,14 @@ function createTagObjectWriter(
 
 function streamOptions(
   { config, log, metrics, clock }: OperatorParts,
-  { client, importer, recorder, stores: { streams }, checks, trust }: Shared,
+  { client, importer, recorder, stores: { streams }, checks, trust, pushTimes }: Shared,
   parts: { views: StreamViews; sources: StreamSources; tagObjectWriter: TagObjectWriter },
 ): ImageStreamControllerOptions {
   const { importMode, platform, schedulePeriod: schedulePeriodMs, historyLimit, localRegistry } = config;
   const retry = { baseMs: config.retryMin, maxMs: config.retryMax };
   const settings = { importMode, platform, schedulePeriodMs, historyLimit, localRegistry, retry };
-  return { ...parts, client, importer, checks, trust, streams, recorder, clock, log, metrics, settings };
+  const known = { checks, trust, pushTimes, streams };
+  return { ...parts, ...known, client, importer, recorder, clock, log, metrics, settings };
 }
 
 function createSweeper(

@@ -16,6 +16,14 @@ import { RegistryTransport } from './registry/transport.ts';
 import { parseCaBundle } from './registry/trust-roots.ts';
 import type { Clock } from './runtime/clock.ts';
 
+/** Who counts what is asked. */
+interface StackMetrics {
+  /** What it returns is called when there is an answer, or none. */
+  readonly asked: (document: RegistryDocument | 'token') => () => void;
+  readonly sharedProbe: () => void;
+  observeGates(gates: Pick<HostGates, 'closures' | 'waiting'>): void;
+}
+
 /** What the stack is made of. */
 export interface RegistryStackParts {
   readonly config: SharedConfig & Partial<Pick<Config, 'schedulePeriod'>>;
@@ -26,8 +34,7 @@ export interface RegistryStackParts {
   readonly client: KubeClient;
   /** What people call the program, where it lacks a right. */
   readonly reader: string;
-  /** Hears of each document that is asked for, for the metrics. */
-  readonly onRequest?: (document: RegistryDocument | 'token') => void;
+  readonly metrics: StackMetrics;
 }
 
 /** The registry side of a program. */
@@ -46,7 +53,7 @@ const maxFreshProbeMs = 30_000;
 
 /** Reads the files that the settings name and builds the stack. Throws a sentence for people when a file is unusable. */
 export async function createRegistryStack(parts: RegistryStackParts): Promise<RegistryStack> {
-  const { config, log, clock, userAgent, proxies, client, reader, onRequest = () => undefined } = parts;
+  const { config, log, clock, userAgent, proxies, client, reader, metrics } = parts;
   const policy = new PolicyFile({ path: config.registryPolicy, clock, log });
   await policy.load();
   const ca = config.registryCa === undefined ? undefined : await readBundle(config.registryCa);
@@ -61,12 +68,14 @@ export async function createRegistryStack(parts: RegistryStackParts): Promise<Re
     transport,
     clock,
     trustedRealms: new Set(config.trustedRealms),
-    onToken: () => onRequest('token'),
+    onToken: () => metrics.asked('token'),
   });
   const gates = new HostGates({ clock, budget: (host) => rateBudget(policy.current, host) });
-  const registry = new RegistryClient({ authenticator, gates, onRequest });
+  metrics.observeGates(gates);
+  const registry = new RegistryClient({ authenticator, gates, onRequest: metrics.asked });
   const { schedulePeriod = Number.POSITIVE_INFINITY } = config;
-  const probes = new SharedProbes({ clock, freshMs: Math.min(maxFreshProbeMs, schedulePeriod / 2) });
+  const freshMs = Math.min(maxFreshProbeMs, schedulePeriod / 2);
+  const probes = new SharedProbes({ clock, freshMs, onShared: metrics.sharedProbe });
   const lookup = new ImageLookup({ registry, probes, policy: () => policy.current, clock });
   return {
     lookup,

@@ -1,4 +1,4 @@
-/** The settings of the operator and of the API face: one table of flags, environment variables and defaults. */
+/** The settings of the operator and of the API face: one table of flags, environment variables, keys of a file, and defaults. */
 import type { AllSettings, Config, Program, SharedConfig } from './config.ts';
 import { parseNamedKinds } from './domain/named-kind.ts';
 import { logLevels } from './observability/logger.ts';
@@ -21,6 +21,8 @@ export interface Setting<T, P extends readonly Program[] = readonly Program[]> {
   /** As a person would write it; undefined when the setting may be absent. */
   readonly fallback: string | undefined;
   readonly help: string;
+  /** True where values are separated by commas; a file may have a list. */
+  readonly isList?: true;
   readonly parse: (text: string) => T;
 }
 
@@ -39,6 +41,14 @@ const both = ['operator', 'face'] as const;
 export const settings: {
   readonly [K in keyof AllSettings]-?: Setting<Exclude<AllSettings[K], undefined>, ProgramsOf<K>>;
 } = {
+  configFile: {
+    programs: both,
+    flag: 'config',
+    env: 'IMAGESTREAM_CONFIG',
+    fallback: undefined,
+    help: 'YAML file with settings, by the names of their flags; flags and variables win',
+    parse: (text) => text,
+  },
   kubeconfig: {
     programs: both,
     flag: 'kubeconfig',
@@ -133,6 +143,7 @@ export const settings: {
     env: 'IMAGESTREAM_TRUSTED_REALMS',
     fallback: '',
     help: 'token servers (host names, separated by commas) that may get credentials though they are of another domain than the registry',
+    isList: true,
     parse: (text) =>
       text
         .split(',')
@@ -145,6 +156,7 @@ export const settings: {
     env: 'IMAGESTREAM_WORKLOAD_KINDS',
     fallback: '',
     help: 'other kinds that triggers serve, as resource.version.group=path of the pod spec or image, separated by commas: rollouts.v1alpha1.argoproj.io=spec.template.spec',
+    isList: true,
     parse: parseNamedKinds,
   },
   allowPrivateRegistries: {
@@ -353,6 +365,22 @@ export const settings: {
     env: 'IMAGESTREAM_API_PORT',
     fallback: '8443',
     help: 'port to listen on; 0 picks a free one',
+    parse: (text) => integer(text, 0, 65_535),
+  },
+  metricsHost: {
+    programs: face,
+    flag: 'metrics-host',
+    env: 'IMAGESTREAM_API_METRICS_HOST',
+    fallback: '0.0.0.0',
+    help: 'address on which /metrics is served',
+    parse: (text) => text,
+  },
+  metricsPort: {
+    programs: face,
+    flag: 'metrics-port',
+    env: 'IMAGESTREAM_API_METRICS_PORT',
+    fallback: undefined,
+    help: 'port of /metrics, over plain HTTP; 0 picks a free one; without it there is none',
     parse: (text) => integer(text, 0, 65_535),
   },
 };

@@ -80,6 +80,7 @@ export function createReflectors(
       clock,
       log,
       onEvent: (event) => metrics.watchEvents.inc({ resource: resource.plural, event }),
+      onRestart: (reason) => metrics.watchRestarts.inc({ resource: resource.plural, reason }),
     }),
   });
   return [

@@ -9,6 +9,7 @@ import { keepTriggered, workloadKinds } from '../src/controllers/workloads.ts';
 import { parseImageReference } from '../src/domain/image-reference.ts';
 import { describeFailure, type ImportFailureCode, isRetried } from '../src/domain/import-failure.ts';
 import { planTriggers } from '../src/domain/trigger-plan.ts';
+import { FaceMetrics } from '../src/observability/face-metrics.ts';
 import { Metrics } from '../src/observability/metrics.ts';
 import { settings } from '../src/settings.ts';
 import { matches, read, root, sourceFiles, table } from './support/documents.ts';
@@ -20,7 +21,8 @@ const documents: ReadonlyMap<string, string> = new Map(
     .map((path) => [path, read(path)]),
 );
 
-const metrics = await readMetrics();
+const metrics = await readMetrics(new Metrics());
+const faceMetrics = await readMetrics(new FaceMetrics());
 
 describe('the documents', () => {
   it('are all there', () => {
@@ -74,7 +76,7 @@ describe('the documents', () => {
   it.each([...documents])('%s names only settings and metrics that exist', (_path, text) => {
     const variables = new Set(Object.values(settings).map(({ env }) => env));
     // A histogram is asked for by its buckets.
-    const names = new Set(metrics.flatMap(({ name }) => [name, `${name}_bucket`]));
+    const names = new Set([...metrics, ...faceMetrics].flatMap(({ name }) => [name, `${name}_bucket`]));
     const unknown = [
       ...matches(text, /\b(IMAGESTREAM_[A-Z_]*[A-Z])\b/g).filter((name) => !variables.has(name)),
       ...matches(text, /\b(imagestream_[a-z_]*[a-z])\b/g).filter((name) => !names.has(name)),
@@ -102,15 +104,18 @@ describe('docs/reference/settings.md', () => {
   });
 });
 
-describe('docs/reference/metrics.md', () => {
-  it('has every metric as the code has it', () => {
-    const rows = metrics.map(({ name, type, labels, help }) => [
+describe('the tables of metrics', () => {
+  it.each([
+    { path: 'docs/reference/metrics.md', of: metrics },
+    { path: 'docs/reference/api-face-metrics.md', of: faceMetrics },
+  ])('are in $path as the code has them', ({ path, of }) => {
+    const rows = of.map(({ name, type, labels, help }) => [
       `\`${name}\``,
       type,
       labels.map((label) => `\`${label}\``).join(', '),
       help,
     ]);
-    expect(table('docs/reference/metrics.md', ['Name', 'Type', 'Labels', 'Meaning'])).toEqual(rows);
+    expect(table(path, ['Name', 'Type', 'Labels', 'Meaning'])).toEqual(rows);
   });
 });
 
@@ -302,8 +307,7 @@ interface DocumentedMetric {
   readonly help: string;
 }
 
-async function readMetrics(): Promise<readonly DocumentedMetric[]> {
-  const { registry } = new Metrics();
+async function readMetrics({ registry }: Pick<Metrics, 'registry'>): Promise<readonly DocumentedMetric[]> {
   const registered = await registry.getMetricsAsJSON();
   return registered.map(({ name, help, type }) => {
     // The library keeps the labels on the metric, and does not say so in its types.

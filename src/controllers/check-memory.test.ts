@@ -25,3 +25,21 @@ it('keeps an announcement until a look that began after it', () => {
   memory.checked('a/web', 'latest', memory.begin());
   expect(announced()).toBe(false);
 });
+
+it('tells a look when the first announcement came that it answers, and a later one of the rest', async () => {
+  const clock = new FakeClock();
+  const memory = new CheckMemory({ clock });
+  const first = clock.now();
+  memory.announce('a/web', 'latest');
+  await clock.advance(1_000);
+  memory.announce('a/web', 'latest');
+  const begun = memory.begin();
+  await clock.advance(1_000);
+  const during = clock.now();
+  memory.announce('a/web', 'latest');
+  expect(memory.checked('a/web', 'latest', begun)).toBe(first);
+  expect(memory.of('a/web').announced('latest')).toBe(true);
+  expect(memory.checked('a/web', 'latest', begun)).toBeUndefined();
+  expect(memory.checked('a/web', 'latest', memory.begin())).toBe(during);
+  expect(memory.checked('a/web', 'latest', memory.begin())).toBeUndefined();
+});

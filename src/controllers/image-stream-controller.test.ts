@@ -10,6 +10,7 @@ import { CheckMemory } from './check-memory.ts';
 import { imageStreamReconcile } from './image-stream-controller.ts';
 import type { ImportResults } from './importer.ts';
 import { PushTrust } from './push-hints.ts';
+import { PushTimes } from './push-times.ts';
 import { createStreamStore } from './stream-store.ts';
 import { createTagObjectStore, StreamViews } from './tag-objects.ts';
 
@@ -47,6 +48,7 @@ it('waits for the watch after a write, but not for ever: the stream may have bee
     streams,
     checks: new CheckMemory({ clock }),
     trust: new PushTrust(clock),
+    pushTimes: new PushTimes(),
     recorder: new EventRecorder({ client, clock, log, signal: never }),
     metrics: new Metrics(),
     importer: { run },

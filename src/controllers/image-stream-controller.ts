@@ -17,6 +17,7 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { Importer, ImportResults } from './importer.ts';
 import type { PushTrust } from './push-hints.ts';
+import type { PushTimes } from './push-times.ts';
 import {
   isState,
   type StatusMemory,
@@ -36,6 +37,7 @@ export interface ImageStreamControllerOptions extends StatusWriterOptions {
   readonly tagObjectWriter: Pick<TagObjectWriter, 'sync'>;
   readonly checks: CheckMemory;
   readonly trust: PushTrust;
+  readonly pushTimes: PushTimes;
   readonly streams: Store<ImageStream>;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -142,22 +144,45 @@ function isQuiet({ outcomes, deferred }: ImportResults): boolean {
 
 /** What was looked at is not looked at again before its time, whatever came out of it. */
 function remember(
-  { checks, trust, metrics }: ImageStreamControllerOptions,
+  options: ImageStreamControllerOptions,
   key: string,
   { plan, begun }: { plan: ImportPlan; begun: number },
-  { outcomes, unchanged, deferred }: ImportResults,
+  results: ImportResults,
 ): void {
+  const { checks, trust } = options;
+  const { outcomes, unchanged } = results;
   const done = new Set([...outcomes.tags.map(({ tag }) => tag), ...unchanged]);
   const changed = new Set(outcomes.tags.filter(({ kind }) => kind === 'resolved').map(({ tag }) => tag));
   for (const planned of plan.tags) {
     const { tag } = planned;
     if (!done.has(tag)) continue;
     trust.lookedAt(planned, changed.has(tag), checks.of(key).announced(tag));
-    checks.checked(key, tag, begun);
+    const announcedAt = checks.checked(key, tag, begun);
+    if (changed.has(tag)) tagMoved(options, key, tag, announcedAt);
   }
-  for (const outcome of outcomes.tags) {
-    metrics.imports.inc({ result: outcome.kind === 'resolved' ? 'resolved' : outcome.failure.code });
-  }
-  metrics.imports.inc({ result: 'unchanged' }, unchanged.length);
-  metrics.imports.inc({ result: 'deferred' }, deferred.length);
+  count(options, plan, results);
+}
+
+/** Measures how long an announced push took to be seen. */
+function tagMoved(
+  { pushTimes, metrics, clock }: ImageStreamControllerOptions,
+  key: string,
+  tag: string,
+  announcedAt: number | undefined,
+): void {
+  pushTimes.moved(key, tag, announcedAt);
+  if (announcedAt !== undefined) metrics.pushSeenLag.observe((clock.now() - announcedAt) / 1_000);
+}
+
+function count(
+  { metrics: { imports } }: ImageStreamControllerOptions,
+  plan: ImportPlan,
+  { outcomes, unchanged, deferred }: ImportResults,
+): void {
+  const reasons = new Map(plan.tags.map(({ tag, reason }) => [tag, reason]));
+  const add = (tag: string, result: string): void => imports.inc({ result, reason: reasons.get(tag) ?? '' });
+  for (const outcome of outcomes.tags)
+    add(outcome.tag, outcome.kind === 'resolved' ? 'resolved' : outcome.failure.code);
+  for (const tag of unchanged) add(tag, 'unchanged');
+  for (const { tag } of deferred) add(tag, 'deferred');
 }

@@ -10,6 +10,7 @@ import { EventRecorder } from '../kube/event-recorder.ts';
 import { Store } from '../kube/store.ts';
 import { Metrics } from '../observability/metrics.ts';
 import { JobReplacer } from './job-replacer.ts';
+import { PushTimes } from './push-times.ts';
 import { Sharing } from './sharing.ts';
 import { createTagObjectStore, StreamViews } from './tag-objects.ts';
 import { indexByStream, triggerReconcile } from './trigger-controller.ts';
@@ -43,8 +44,10 @@ async function setUp(review: () => ApiAnswer) {
   const store = indexByStream(new Store<TriggeredWorkload>(({ resourceVersion }) => resourceVersion));
   const metrics = new Metrics();
   const recorder = new EventRecorder({ client, clock, log, signal: never });
+  const pushTimes = new PushTimes();
   const reconcile = triggerReconcile({
     client,
+    pushTimes,
     streams,
     tagObjects,
     views: new StreamViews({ streams, tagObjects }),
@@ -69,9 +72,16 @@ async function setUp(review: () => ApiAnswer) {
       });
       streams.put('apps/web', stream);
     },
-    /** Sum and number of the lags. */
-    lags: async (): Promise<readonly number[]> => {
-      const { values } = await metrics.moveLag.get();
+    /** The last move of `apps/web:1` was announced some seconds ago, or not at all. */
+    announce: (secondsAgo?: number): void =>
+      pushTimes.moved(
+        'apps/web',
+        '1',
+        secondsAgo === undefined ? undefined : clock.now() - secondsAgo * 1_000,
+      ),
+    /** Sum and number of the lags since imports, or since pushes were announced. */
+    lags: async (since: 'import' | 'push' = 'import'): Promise<readonly number[]> => {
+      const { values } = await metrics[since === 'import' ? 'moveLag' : 'pushPatchLag'].get();
       const of = (suffix: string): number =>
         values.find(({ metricName }) => metricName?.endsWith(suffix) === true)?.value ?? 0;
       return [of('_sum'), of('_count')];
@@ -145,6 +155,22 @@ describe('a move of a tag', () => {
     expect(await lags()).toEqual([2, 1]);
     await look(triggers, { web: true });
     expect(await lags()).toEqual([2, 1]);
+    expect(await lags('push')).toEqual([0, 0]);
+  });
+
+  it('that was announced is measured from that too, and the next one that was not is not', async () => {
+    const { look, move, lags, announce } = await setUp(() => ({}));
+    const triggers = [from('apps', 'web')];
+    await look(triggers, { web: false });
+    announce(3);
+    move('c', 2);
+    await look(triggers, { web: true });
+    expect(await lags('push')).toEqual([3, 1]);
+    announce();
+    move('d', 2);
+    await look(triggers, { web: true });
+    expect(await lags('push')).toEqual([3, 1]);
+    expect(await lags()).toEqual([4, 2]);
   });
 });
 

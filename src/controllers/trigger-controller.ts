@@ -25,6 +25,7 @@ import type { WorkResult } from '../kube/work-queue.ts';
 import type { BlockedReason } from '../observability/metrics.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { KeptJob, PendingJob } from './job-replacer.ts';
+import type { PushTimes } from './push-times.ts';
 import type { Sharing } from './sharing.ts';
 import type { StreamViews } from './tag-objects.ts';
 import {
@@ -45,6 +46,7 @@ export interface TriggerControllerOptions extends MoveOptions {
   readonly tagObjects: Store<KnownTagObject>;
   readonly views: StreamViews;
   readonly sharing: Pick<Sharing, 'ask'>;
+  readonly pushTimes: PushTimes;
   /** Host (and port) of the registry that serves the cluster's streams; undefined without one. */
   readonly localRegistry: string | undefined;
   /** Triggered workloads by kind; a key of the queue is `<kind>/<namespace>/<name>`. */
@@ -206,8 +208,8 @@ async function lookAt(
     memory.resolved = plan.resolved;
     return { requeueAfterMs: lookAgain };
   }
-  const importedAt = importedAtOf(options, memory, moves);
-  const { requeueAfterMs } = await makeMoves(options, target, { mode: plan.mode, moves, importedAt }, signal);
+  const work = { mode: plan.mode, moves, ...sinceWhen(options, memory, moves) };
+  const { requeueAfterMs } = await makeMoves(options, target, work, signal);
   memory.resolved = plan.resolved;
   return { requeueAfterMs: earliest(requeueAfterMs, lookAgain) };
 }
@@ -242,23 +244,32 @@ function sharingHint({ namespace }: TriggeredWorkload): string {
 }
 
 /**
- * When the newest image was imported, or copied from where it had been before, whose tag stood for another one at the last
- * look (epoch milliseconds).
+ * Of the tags that stood for another image at the last look (epoch milliseconds): when the newest image was imported, or copied
+ * from where it had been before, and when a push of one was announced.
  */
-function importedAtOf(
-  { views }: TriggerControllerOptions,
+function sinceWhen(
+  { views, pushTimes }: TriggerControllerOptions,
   { resolved }: WorkloadMemory,
   moves: readonly ImageMove[],
-): number | undefined {
-  const times = moves.flatMap(({ source, to }) => {
+): { importedAt: number | undefined; announcedAt: number | undefined } {
+  const seen = moves.filter(({ source, to }) => {
     const before = resolved.get(sourceKey(source));
-    if (before === undefined || before === to) return [];
-    const stream = views.get(objectKey(source.namespace, source.stream));
-    const entry = stream?.status?.tags?.find(({ tag }) => tag === source.tag);
+    return before !== undefined && before !== to;
+  });
+  const imported = seen.flatMap(({ source: { namespace, stream, tag } }) => {
+    const entry = views.get(objectKey(namespace, stream))?.status?.tags?.find((each) => each.tag === tag);
     return [entry?.items?.[0]?.created, entry?.lastImport?.attemptedAt].flatMap(
       (time) => parseTime(time) ?? [],
     );
   });
+  const announced = seen.flatMap(
+    ({ source: { namespace, stream, tag } }) =>
+      pushTimes.announcedAt(objectKey(namespace, stream), tag) ?? [],
+  );
+  return { importedAt: newestOf(imported), announcedAt: newestOf(announced) };
+}
+
+function newestOf(times: readonly number[]): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 

@@ -64,6 +64,8 @@ export interface MovesToMake {
   readonly moves: readonly ImageMove[];
   /** When the newest of their images was imported (epoch milliseconds), if a tag was just seen to move. */
   readonly importedAt: number | undefined;
+  /** When the push of one of them was announced (epoch milliseconds), if that is how it was seen. */
+  readonly announcedAt: number | undefined;
 }
 
 /** Time until a Job is looked at again that was not the one that was seen; the watch mostly brings it before. */
@@ -79,7 +81,7 @@ const endingJobMs = 30_000;
 export async function makeMoves(
   options: MoveOptions,
   target: MoveTarget,
-  { mode, moves, importedAt }: MovesToMake,
+  { mode, moves, ...since }: MovesToMake,
   signal: AbortSignal,
 ): Promise<WorkResult> {
   const { kind, workload, memory } = target;
@@ -108,8 +110,18 @@ export async function makeMoves(
     return { requeueAfterMs: endingJobMs };
   }
   for (const made of moves) tellMove(options, target, made);
-  if (importedAt !== undefined) options.metrics.moveLag.observe((options.clock.now() - importedAt) / 1_000);
+  measure(options, since);
   return {};
+}
+
+/** How long it took until workloads have what is new. */
+function measure(
+  { metrics, clock }: MoveOptions,
+  { importedAt, announcedAt }: Pick<MovesToMake, 'importedAt' | 'announcedAt'>,
+): void {
+  const now = clock.now();
+  if (importedAt !== undefined) metrics.moveLag.observe((now - importedAt) / 1_000);
+  if (announcedAt !== undefined) metrics.pushPatchLag.observe((now - announcedAt) / 1_000);
 }
 
 /** Sends the patch, or begins to replace the Job. A refusal is told and thrown. */

@@ -88,13 +88,18 @@ export function isAbsent({ value }: DocumentNode): boolean {
 }
 
 function suggest(key: string, known: readonly string[]): string {
-  const all = `known here: ${known.join(', ')}`;
-  if (key.length > maxSuggestible) return all;
+  const best = nearest(key, known);
+  return best === undefined ? `known here: ${known.join(', ')}` : `did you mean ${best}?`;
+}
+
+/** The known key that somebody may have meant; undefined when none is like it. */
+export function nearest(key: string, known: readonly string[]): string | undefined {
+  if (key.length > maxSuggestible) return undefined;
   const [best] = known
     .map((name) => ({ name, distance: distanceOf(key.toLowerCase(), name.toLowerCase()) }))
     .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
     .sort((a, b) => a.distance - b.distance);
-  return best === undefined ? all : `did you mean ${best.name}?`;
+  return best?.name;
 }
 
 /** How far a key is from a known one: 0 when one starts with the other (`blockedRegistries`), else edits of a letter. */

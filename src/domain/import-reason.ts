@@ -1,12 +1,16 @@
-/** Why something is looked at: what people read in the log. */
+/** Why something is looked at: what people read in the log and in the metrics. */
 
-/** Why a tag, or the repository behind a stream, is looked at. */
-export type ImportReason =
-  | 'new tag'
-  | 'source changed'
-  | 'import requested'
-  | 'generation set'
-  | 'push announced'
-  | 'retry after failure'
-  | 'source available'
-  | 'scheduled check';
+/** All reasons to look at a tag, or at the repository behind a stream. */
+export const importReasons = [
+  'new tag',
+  'source changed',
+  'import requested',
+  'generation set',
+  'push announced',
+  'retry after failure',
+  'source available',
+  'scheduled check',
+] as const;
+
+/** One of {@link importReasons}. */
+export type ImportReason = (typeof importReasons)[number];

@@ -21,17 +21,27 @@ export interface Answer {
   readonly evaluationError: string;
 }
 
+/** Options of {@link Access}. */
+export interface AccessOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** Hears of each question whether its answer was remembered, for the metrics. */
+  readonly onAsk?: ((answer: 'asked' | 'remembered') => void) | undefined;
+}
+
 /** Asks for each caller and request. */
 export class Access {
   readonly #client: KubeClient;
   readonly #clock: Clock;
+  readonly #onAsk: AccessOptions['onAsk'];
   readonly #answers = new BoundedMap<string, { readonly at: number; readonly answer: Promise<Answer> }>(
     maxRemembered,
   );
 
-  constructor({ client, clock }: { readonly client: KubeClient; readonly clock: Clock }) {
+  constructor({ client, clock, onAsk }: AccessOptions) {
     this.#client = client;
     this.#clock = clock;
+    this.#onAsk = onAsk;
   }
 
   /** Resolves when the caller may; throws a 403 in the words of the API server when not. */
@@ -64,7 +74,9 @@ export class Access {
       .update(JSON.stringify([caller, info]))
       .digest('base64');
     const known = this.#answers.get(key);
-    if (known !== undefined && this.#clock.now() - known.at < rememberMs) return known.answer;
+    const isRemembered = known !== undefined && this.#clock.now() - known.at < rememberMs;
+    this.#onAsk?.(isRemembered ? 'remembered' : 'asked');
+    if (isRemembered) return known.answer;
     // Others may wait for it too, when this client is gone.
     const answer = this.#review(caller, info, AbortSignal.timeout(reviewMs));
     // A question that could not be asked says nothing; the next one asks again.

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Logger } from 'pino';
 import { KubeApiError } from '../kube/errors.ts';
 import { Places } from '../runtime/places.ts';
 import type { Access } from './access.ts';
@@ -22,6 +21,7 @@ import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
 import { serveOpenApi } from './open-api.ts';
 import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './request-info.ts';
+import type { OpenRequest, RequestTally } from './request-tally.ts';
 import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
@@ -44,7 +44,7 @@ export interface FaceServerOptions {
   readonly access: Access;
   /** By resource, or by `resource/subresource` where another one serves that. */
   readonly handlers: ReadonlyMap<string, Handler>;
-  readonly log: Logger;
+  readonly tally: RequestTally;
 }
 
 /** An API server keeps idle connections for 90 seconds: one that is closed just then would cost it a write. */
@@ -78,6 +78,11 @@ export class FaceServer {
     );
   }
 
+  /** Requests that wait for a place. */
+  get waiting(): number {
+    return this.#places.waiting;
+  }
+
   /** Listens, and resolves to the port. */
   listen(host: string, port: number): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -103,36 +108,35 @@ export class FaceServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    response.once('close', () => gone.abort(new Error('the client is gone')));
-    try {
-      await this.#route(request, response, gone.signal);
-    } catch (error) {
-      if (gone.signal.aborted) return;
-      if (response.headersSent) response.destroy();
-      else sendFailure(response, this.#failure(request, error));
-    }
-  }
-
-  #failure(request: IncomingMessage, error: unknown): FailureStatus {
-    if (error instanceof StatusError) return error.status;
-    if (error instanceof KubeApiError) return refusalOf(error).status;
-    this.#options.log.error({ err: error, method: request.method, url: request.url }, 'request failed');
-    const message = 'Internal error occurred: see the log of the API face';
-    return new StatusError(500, 'InternalError', message).status;
-  }
-
-  async #route(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
-    const url = urlOf(request);
-    if (url.pathname === '/livez' || url.pathname === '/readyz' || url.pathname === '/healthz') {
+    if (healthPaths.has((request.url ?? '').split('?')[0] ?? '')) {
       response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
       return;
     }
+    const open = this.#options.tally.begin(request, response);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new Error('the client is gone')));
+    try {
+      await this.#route(request, response, { open, signal: gone.signal });
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      open.failedWith(error);
+      if (response.headersSent) response.destroy();
+      else sendFailure(response, failureOf(error));
+    }
+  }
+
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { open, signal }: { open: OpenRequest; signal: AbortSignal },
+  ): Promise<void> {
+    const url = urlOf(request);
     const caller = this.#callerOf(request);
     if (discover(request, response, url)) return;
     const info = requestInfoOf(request.method ?? '', url);
     if (info === undefined) throw noSuchResource();
     const handler = this.#handlerOf(info);
+    open.isFor(info, caller.user);
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
     const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
@@ -179,6 +183,15 @@ function sendFailure(response: ServerResponse, status: FailureStatus): void {
   const { retryAfterSeconds } = status.details ?? {};
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
   sendJson(response, status.code, status);
+}
+
+const healthPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
+
+function failureOf(error: unknown): FailureStatus {
+  if (error instanceof StatusError) return error.status;
+  if (error instanceof KubeApiError) return refusalOf(error).status;
+  const message = 'Internal error occurred: see the log of the API face';
+  return new StatusError(500, 'InternalError', message).status;
 }
 
 /** A watch lasts, and so does an import, which waits for registries; their handlers count them. */

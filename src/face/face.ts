@@ -7,9 +7,11 @@ import type { ShownDefaults } from '../domain/shown-stream.ts';
 import { KubeClient } from '../kube/client.ts';
 import { checkCluster } from '../kube/cluster-check.ts';
 import { KubeTransport } from '../kube/transport.ts';
+import type { FaceMetrics } from '../observability/face-metrics.ts';
 import type { ProxySettings } from '../registry/proxy.ts';
 import { createRegistryStack, type RegistryStack } from '../registry-stack.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
+import { HealthServer } from '../server/http-server.ts';
 import { Access } from './access.ts';
 import { CallerBudget } from './caller-budget.ts';
 import { DeclaredTags } from './declared-tags.ts';
@@ -18,6 +20,7 @@ import type { Exchange } from './exchange.ts';
 import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ImageEdits } from './image-edits.ts';
+import { RequestTally } from './request-tally.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
 import { SourceCheck } from './source-check.ts';
 import { notFound } from './status.ts';
@@ -39,6 +42,7 @@ export interface FaceParts {
   /** Proxies for registries; the API server is reached directly. */
   readonly proxies: ProxySettings;
   readonly log: Logger;
+  readonly metrics: FaceMetrics;
   readonly userAgent: string;
   /** Milliseconds between two looks after certificates; for tests. */
   readonly periodMs?: number;
@@ -47,6 +51,8 @@ export interface FaceParts {
 /** A running face. */
 export interface Face {
   readonly port: number;
+  /** Undefined when no metrics are served. */
+  readonly metricsPort: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -63,26 +69,34 @@ const followMs = 30_000;
 
 /** Starts the face. Rejects with a sentence for people when the cluster is not one that it can serve. */
 export async function startFace(parts: FaceParts): Promise<Face> {
-  const { log, config, userAgent } = parts;
+  const { log, config, metrics, userAgent } = parts;
   const { kubeconfig, namespace, service } = config;
   const stopping = new AbortController();
   const clock = systemClock;
   const transport = KubeTransport.load({ kubeconfig, userAgent });
-  const client = new KubeClient({ transport, clock });
+  const client = new KubeClient({ transport, clock, onRequest: metrics.api.answered });
   await checkCluster(client, transport.server, stopping.signal);
   const readTrust = async (): Promise<ProxyTrust> =>
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
-  const access = new Access({ client, clock });
+  const access = new Access({ client, clock, onAsk: metrics.reviewed });
   const passed = KubeTransport.load({ kubeconfig, userAgent });
-  const registry = await createRegistryStack({ ...parts, client, clock, reader: 'the API face' });
+  const registry = await createRegistryStack({
+    ...parts,
+    client,
+    clock,
+    reader: 'the API face',
+    metrics: metrics.registries,
+  });
   const handlers = createHandlers({ client, passed, access, clock, registry, config });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
-  const server = new FaceServer({ identity, trust, access, handlers, log });
+  const tally = new RequestTally({ metrics, log, clock });
+  const server = new FaceServer({ identity, trust, access, handlers, tally });
   const port = await server.listen(config.host, config.port);
+  const monitor = await startMonitor(parts, server, tally);
   registry.watchPolicy(stopping.signal);
-  log.info({ server: transport.server, port }, 'API face ready');
+  log.info({ server: transport.server, port, metricsPort: monitor?.port }, 'API face ready');
 
   const periodMs = parts.periodMs ?? followMs;
   const following = followCertificates(
@@ -91,12 +105,36 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   );
   return {
     port,
+    metricsPort: monitor?.port,
     stop: async () => {
+      log.info('API face stops');
       stopping.abort(new Error('the API face stops'));
-      await Promise.all([following, server.close()]);
+      await Promise.all([following, server.close(), monitor?.server.close()]);
       await Promise.all([transport.close(), passed.close(), registry.close()]);
     },
   };
+}
+
+/** Serves the metrics where the settings name a port for them: over plain HTTP, as programs that collect them expect. */
+async function startMonitor(
+  { config, metrics }: FaceParts,
+  faceServer: FaceServer,
+  tally: RequestTally,
+): Promise<{ server: HealthServer; port: number } | undefined> {
+  metrics.observeRequests({
+    get running() {
+      return tally.running;
+    },
+    get waiting() {
+      return faceServer.waiting;
+    },
+    get watches() {
+      return tally.watches;
+    },
+  });
+  if (config.metricsPort === undefined) return undefined;
+  const server = new HealthServer({ metrics: metrics.registry, checks: [] });
+  return { server, port: await server.listen(config.metricsHost, config.metricsPort) };
 }
 
 /**

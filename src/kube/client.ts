@@ -60,12 +60,28 @@ export interface DeleteOptions {
 
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
+/** A request that was answered. */
+export interface AnsweredRequest {
+  readonly method: string;
+  /** HTTP status. */
+  readonly status: number;
+  /** What was written; undefined for reads, and for what only asks whether it would be done. */
+  readonly write: Write | undefined;
+}
+
+/** A write, by names of a closed set: the resources that the code knows, and those of an administrator's settings. */
+interface Write {
+  /** In the plural, with the subresource. */
+  readonly resource: string;
+  readonly verb: 'create' | 'patch' | 'apply' | 'delete';
+}
+
 /** Options of {@link KubeClient}. */
 export interface KubeClientOptions {
   readonly transport: KubeTransport;
   readonly clock: Clock;
-  /** Called with each request that is sent, for the metrics. */
-  readonly onRequest?: (method: string, status: number) => void;
+  /** Called with each request that was answered, for the metrics; watches not. */
+  readonly onRequest?: (request: AnsweredRequest) => void;
   /** What everything but a GET has to pass; without one it always may. */
   readonly fence?: WriteFence | undefined;
 }
@@ -83,7 +99,7 @@ const maxBusyWaitMs = 5_000;
 export class KubeClient {
   readonly #transport: KubeTransport;
   readonly #clock: Clock;
-  readonly #onRequest: (method: string, status: number) => void;
+  readonly #onRequest: (request: AnsweredRequest) => void;
   readonly #fence: WriteFence | undefined;
 
   constructor(options: KubeClientOptions) {
@@ -148,13 +164,14 @@ export class KubeClient {
     { dryRun = false, manager = fieldManager }: WriteOptions = {},
   ): Promise<T> {
     const path = resourcePath(resource, { namespace: object.metadata.namespace });
-    return this.#json<T>({
+    const request: KubeRequest = {
       method: 'POST',
       path,
       query: { fieldManager: manager, ...(dryRun ? { dryRun: 'All' } : {}) },
       body: JSON.stringify(object),
       signal,
-    });
+    };
+    return this.#json<T>(request, dryRun ? undefined : writeOf('create', resource));
   }
 
   /**
@@ -167,14 +184,15 @@ export class KubeClient {
     { type, document, dryRun = false, manager = fieldManager }: PatchDocument,
     signal: AbortSignal,
   ): Promise<T> {
-    return this.#json<T>({
+    const request: KubeRequest = {
       method: 'PATCH',
       path: resourcePath(resource, place),
       query: { fieldManager: manager, ...(dryRun ? { dryRun: 'All' } : {}) },
       body: JSON.stringify(document),
       contentType: patchContentTypes[type],
       signal,
-    });
+    };
+    return this.#json<T>(request, dryRun ? undefined : writeOf('patch', resource, place));
   }
 
   /**
@@ -189,14 +207,15 @@ export class KubeClient {
     signal: AbortSignal,
   ): Promise<T> {
     const { namespace, name } = document.metadata;
-    return this.#json<T>({
+    const request: KubeRequest = {
       method: 'PATCH',
       path: resourcePath(resource, { namespace, name }),
       query: { fieldManager, force: String(force) },
       body: JSON.stringify(document),
       contentType: patchContentTypes.apply,
       signal,
-    });
+    };
+    return this.#json<T>(request, writeOf('apply', resource));
   }
 
   /** Deletes an object of a version, or of a uid, that was seen; 409 when it is another one by now. */
@@ -208,7 +227,8 @@ export class KubeClient {
   ): Promise<void> {
     const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy };
     const path = resourcePath(resource, place);
-    await this.#json({ method: 'DELETE', path, body: JSON.stringify(options), signal });
+    const request: KubeRequest = { method: 'DELETE', path, body: JSON.stringify(options), signal };
+    await this.#json(request, writeOf('delete', resource));
   }
 
   /** Opens a watch; the body is one JSON document a line. Throws {@link KubeApiError} when it is refused. */
@@ -223,14 +243,14 @@ export class KubeClient {
     throw await toError(options, response);
   }
 
-  async #json<T>(options: KubeRequest): Promise<T> {
+  async #json<T>(options: KubeRequest, write?: Write): Promise<T> {
     const fence = options.method === 'GET' ? undefined : this.#fence;
     const signals = fence === undefined ? [options.signal] : [options.signal, fence.signal];
     const signal = AbortSignal.any([...signals, AbortSignal.timeout(callMs)]);
     const beforeSend = fence === undefined ? undefined : () => fence.check();
     for (let attempt = 1; ; attempt++) {
       const response = await this.#transport.send({ ...options, signal, beforeSend });
-      this.#onRequest(options.method, response.statusCode);
+      this.#onRequest({ method: options.method, status: response.statusCode, write });
       if (response.statusCode >= 200 && response.statusCode < 300) {
         return JSON.parse((await readBounded(response.body, maxBodyBytes)).toString()) as T;
       }
@@ -240,6 +260,11 @@ export class KubeClient {
       signal.throwIfAborted();
     }
   }
+}
+
+function writeOf(verb: Write['verb'], { plural }: Resource<KubeObject>, place?: ResourcePlace): Write {
+  const subresource = place?.subresource;
+  return { verb, resource: subresource === undefined ? plural : `${plural}/${subresource}` };
 }
 
 function listQuery(options: ListOptions): Record<string, string> {

@@ -16,6 +16,12 @@ import { isForbidden, isGone, isInvalid, isNotFound, KubeApiError } from './erro
 import { objectKey, type Store } from './store.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
+/**
+ * Why a list and watch begins again: the server ended it in its time, what it knew was too old, nothing came for too long,
+ * the server said no, or something else went wrong.
+ */
+export type RestartReason = 'ended' | 'expired' | 'silent' | 'refused' | 'broken';
+
 /** Options of {@link Reflector}. `T` is what the API server sends, `S` what is kept of it. */
 export interface ReflectorOptions<T extends KubeObject, S> {
   readonly client: KubeClient;
@@ -29,6 +35,8 @@ export interface ReflectorOptions<T extends KubeObject, S> {
   readonly log: Logger;
   /** Called for each list, watch and failure, for the metrics. */
   readonly onEvent?: (event: 'list' | 'watch' | 'failure') => void;
+  /** Called when a list and watch has to begin again, for the metrics. */
+  readonly onRestart?: (reason: RestartReason) => void;
   /** True for a kind that the cluster may not have, or may have one day: then there are no objects, and it is tried again. */
   readonly isOptional?: boolean;
   /** Objects of one list page; 500 when not given. */
@@ -88,6 +96,7 @@ export class Reflector<T extends KubeObject, S> {
         await this.#watch(signal, () => {
           watchedSince = clock.now();
         });
+        if (!signal.aborted) this.#options.onRestart?.('ended');
       } catch (error) {
         if (signal.aborted) return;
         if (this.#fallsBackToPages(error)) continue;
@@ -103,8 +112,9 @@ export class Reflector<T extends KubeObject, S> {
 
   /** The time in milliseconds for which the server wants to be left alone. */
   #failed(error: unknown): number {
-    const { log, onEvent, isOptional } = this.#options;
+    const { log, onEvent, onRestart, isOptional } = this.#options;
     onEvent?.('failure');
+    onRestart?.(restartReason(error));
     const isAbsent = isOptional === true && (isNotFound(error) || isForbidden(error));
     const isKnown = isAbsent && this.#absence === String(error);
     this.#absence = isAbsent ? String(error) : '';
@@ -181,7 +191,7 @@ export class Reflector<T extends KubeObject, S> {
     const { client, clock, onEvent } = this.#options;
     const silence = new AbortController();
     const giveUp = (): void =>
-      silence.abort(new Error(`no bytes from the watch for ${silentWatchMs / 1000} s`));
+      silence.abort(new SilentWatchError(`no bytes from the watch for ${silentWatchMs / 1000} s`));
     let cancel = clock.setTimer(silentWatchMs, giveUp);
     const heard = (): void => {
       cancel();
@@ -211,6 +221,9 @@ export class Reflector<T extends KubeObject, S> {
         }
       }
       if (listed !== undefined) throw new Error('the watch ended within its list');
+    } catch (error) {
+      // Who reads the bytes may say it in other words.
+      throw silence.signal.aborted ? silence.signal.reason : error;
     } finally {
       cancel();
     }
@@ -249,6 +262,14 @@ export class Reflector<T extends KubeObject, S> {
     }
     return key;
   }
+}
+
+class SilentWatchError extends Error {}
+
+function restartReason(error: unknown): RestartReason {
+  if (error instanceof SilentWatchError) return 'silent';
+  if (isGone(error)) return 'expired';
+  return error instanceof KubeApiError ? 'refused' : 'broken';
 }
 
 function statusError(path: string, status: unknown): KubeApiError {

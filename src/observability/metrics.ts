@@ -1,10 +1,19 @@
-/** All metrics, on a registry of their own; labels come from closed sets, so that no user can grow them. */
+/** All metrics of the operator, on a registry of their own; labels come from closed sets, so that no user can grow them. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type ImportReason, importReasons } from '../domain/import-reason.ts';
+import { ApiMetrics } from './api-metrics.ts';
+import { RegistryMetrics } from './registry-metrics.ts';
 
 /** Why the images of a workload do not move although a tag has. */
 export type BlockedReason = (typeof blockedReasons)[number];
 
 const blockedReasons = ['active', 'contested', 'held', 'invalid', 'refused', 'waiting'] as const;
+
+/** Seconds. */
+const lagBuckets = [0.25, 0.5, 1, 2, 5, 15, 60, 300, 1800];
+
+/** What a scheduled look can be for, or one that was announced: only these can find nothing new. */
+const checkReasons: readonly ImportReason[] = ['scheduled check', 'push announced'];
 
 /** The operator's metrics, all zero at start. */
 export class Metrics {
@@ -38,24 +47,13 @@ export class Metrics {
 
   readonly imports = new Counter({
     name: 'imagestream_import_total',
-    help: 'Tags that were looked at, by result: resolved, unchanged, deferred, or the code of the failure.',
-    labelNames: ['result'] as const,
+    help: 'Tags that were looked at, by why, and by result: resolved, unchanged, deferred, or the code of the failure.',
+    labelNames: ['result', 'reason'] as const,
     registers: this.#registers,
   });
 
-  readonly registryRequests = new Counter({
-    name: 'imagestream_registry_request_total',
-    help: 'What was asked of registries: manifest, config, probe (HEAD), tags, token.',
-    labelNames: ['document'] as const,
-    registers: this.#registers,
-  });
-
-  readonly apiRequests = new Counter({
-    name: 'imagestream_api_request_total',
-    help: 'Requests to the API server by method and status; watches are not counted.',
-    labelNames: ['method', 'status'] as const,
-    registers: this.#registers,
-  });
+  readonly registries = new RegistryMetrics(this.registry);
+  readonly api = new ApiMetrics(this.registry);
 
   readonly moves = new Counter({
     name: 'imagestream_workload_move_total',
@@ -67,7 +65,21 @@ export class Metrics {
   readonly moveLag = new Histogram({
     name: 'imagestream_workload_move_lag_seconds',
     help: 'Time from the import of a new image to the patch of a workload that follows its tag.',
-    buckets: [0.25, 0.5, 1, 2, 5, 15, 60, 300, 1800],
+    buckets: lagBuckets,
+    registers: this.#registers,
+  });
+
+  readonly pushSeenLag = new Histogram({
+    name: 'imagestream_push_seen_lag_seconds',
+    help: 'Time from the announcement of a push to the moment at which its new image was found.',
+    buckets: lagBuckets,
+    registers: this.#registers,
+  });
+
+  readonly pushPatchLag = new Histogram({
+    name: 'imagestream_push_patch_lag_seconds',
+    help: 'Time from the announcement of a push to the patch of a workload that follows its tag.',
+    buckets: lagBuckets,
     registers: this.#registers,
   });
 
@@ -93,6 +105,13 @@ export class Metrics {
     name: 'imagestream_watch_event_total',
     help: 'Lists, watches and failures of the reflectors by resource.',
     labelNames: ['resource', 'event'] as const,
+    registers: this.#registers,
+  });
+
+  readonly watchRestarts = new Counter({
+    name: 'imagestream_watch_restart_total',
+    help: 'Lists and watches that had to begin again, by resource and reason.',
+    labelNames: ['resource', 'reason'] as const,
     registers: this.#registers,
   });
 
@@ -131,9 +150,9 @@ export class Metrics {
     for (const controller of ['imagestream', 'imagestreamtag', 'trigger']) {
       for (const result of ['success', 'failure']) this.reconciles.inc({ controller, result }, 0);
     }
-    for (const result of ['resolved', 'unchanged', 'deferred']) this.imports.inc({ result }, 0);
-    for (const document of ['manifest', 'config', 'probe', 'tags', 'token'])
-      this.registryRequests.inc({ document }, 0);
+    for (const reason of importReasons) this.imports.inc({ result: 'resolved', reason }, 0);
+    for (const reason of checkReasons)
+      for (const result of ['unchanged', 'deferred']) this.imports.inc({ result, reason }, 0);
   }
 
   /** Reads the depth of these queues whenever the metrics are asked for. */

@@ -28,8 +28,8 @@ export interface AuthenticatorOptions {
   readonly clock: Clock;
   /** Hosts of token servers that may get credentials of any registry. */
   readonly trustedRealms?: ReadonlySet<string>;
-  /** Hears of each token that is fetched, for the metrics. */
-  readonly onToken?: () => void;
+  /** Hears of each token that is fetched, for the metrics; what it returns is called when that has ended. */
+  readonly onToken?: () => () => void;
 }
 
 const maxTokenBytes = 64 * 1024;
@@ -43,7 +43,7 @@ const basicLifetimeMs = 60 * 60 * 1000;
 export class Authenticator {
   readonly #transport: RegistryTransport;
   readonly #trustedRealms: ReadonlySet<string>;
-  readonly #onToken: () => void;
+  readonly #onToken: () => () => void;
   /** Whole `Authorization` headers, by registry, repository and account. */
   readonly #headers: TokenStore;
   /** Never aborted. */
@@ -52,7 +52,7 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions) {
     this.#transport = options.transport;
     this.#trustedRealms = options.trustedRealms ?? new Set();
-    this.#onToken = options.onToken ?? (() => undefined);
+    this.#onToken = options.onToken ?? (() => () => undefined);
     this.#headers = new TokenStore(options.clock);
   }
 
@@ -119,8 +119,8 @@ export class Authenticator {
     const credential = mayReceiveCredentials(realm, options.host, this.#trustedRealms)
       ? options.credential?.credential
       : undefined;
-    this.#onToken();
-    const response = await this.#transport.send({
+    const ended = this.#onToken();
+    const asked = this.#transport.send({
       ...tokenRequest(realm, query, credential),
       host: realm.host,
       insecure: options.insecure,
@@ -130,6 +130,7 @@ export class Authenticator {
       signal: this.#untilTheEnd,
       namedHost: options.host,
     });
+    const response = await asked.finally(ended);
     if (response.status === 200) return parseToken(response.body.toString(), realm.host);
     throw tokenError(response, realm.host, {
       sent: credential !== undefined,

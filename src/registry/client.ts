@@ -35,8 +35,8 @@ export type RegistryDocument = 'manifest' | 'config' | 'probe' | 'tags';
 export interface RegistryClientOptions {
   readonly authenticator: Authenticator;
   readonly gates: HostGates;
-  /** Hears of each document that is asked for. */
-  readonly onRequest?: (document: RegistryDocument) => void;
+  /** Hears of each document that is asked for; what it returns is called when there is an answer, or none. */
+  readonly onRequest?: (document: RegistryDocument) => () => void;
 }
 
 const maxManifestBytes = 4 * 1024 * 1024;
@@ -137,7 +137,7 @@ export class RegistryClient {
     const host = registryHost(reference);
     const { path, method, maxBytes } = question;
     const send = async (): Promise<RegistryResponse> => {
-      this.#options.onRequest?.(document);
+      const ended = this.#options.onRequest?.(document);
       const request = {
         host,
         repository,
@@ -156,6 +156,8 @@ export class RegistryClient {
         // Who gives up says nothing about the host: its gate must not count that.
         signal.throwIfAborted();
         throw error;
+      } finally {
+        ended?.();
       }
     };
     return this.#options.gates.run(host, send, limitsOf);

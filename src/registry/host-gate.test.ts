@@ -59,7 +59,7 @@ describe('a registry that asks for fewer requests', () => {
     await end({ busyForMs: 30_000 });
     expect(await first).toBe('answered');
     expect(await ask('a')).toBe('too-many-requests 30000');
-    expect(gates.closed).toEqual(['a']);
+    expect(gates.closures).toEqual([{ host: 'a', because: 'busy' }]);
     void ask('b');
     await settle();
     expect(sent).toEqual(['a', 'b']);

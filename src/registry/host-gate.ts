@@ -64,10 +64,19 @@ export class HostGates {
     return this.#gates.size;
   }
 
-  /** Hosts whose gate is closed now. */
-  get closed(): readonly string[] {
+  /** Hosts whose gate is closed now, and why. */
+  get closures(): readonly { readonly host: string; readonly because: Gate['closedBecause'] }[] {
     const now = this.#clock.now();
-    return [...this.#gates].filter(([, gate]) => gate.closedUntil > now).map(([host]) => host);
+    return [...this.#gates]
+      .filter(([, gate]) => gate.closedUntil > now)
+      .map(([host, { closedBecause }]) => ({ host, because: closedBecause }));
+  }
+
+  /** Requests that wait for their turn, of all hosts. */
+  get waiting(): number {
+    let count = 0;
+    for (const gate of this.#gates.values()) count += gate.waiting.length;
+    return count;
   }
 
   /** Milliseconds until a host's gate opens; undefined when it is open. */

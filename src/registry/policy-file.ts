@@ -1,12 +1,11 @@
 /** The registry policy's file: read at the start, and again whenever its content changes. */
 import { open } from 'node:fs/promises';
-import { CORE_SCHEMA, loadAll, YAMLException } from 'js-yaml';
 import type { Logger } from 'pino';
-import { cleanText } from '../domain/import-failure.ts';
 import { emptyPolicy, type RegistryPolicy } from '../domain/registry-policy.ts';
 import { type ParsedPolicy, parseRegistryPolicy } from '../domain/registry-policy-document.ts';
 import { BodyTooLargeError, readBounded } from '../runtime/bounded-body.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
+import { parseYamlDocument } from '../runtime/yaml-document.ts';
 
 /** What a {@link PolicyFile} needs. */
 export interface PolicyFileOptions {
@@ -144,31 +143,9 @@ async function readText(path: string): Promise<string> {
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
 }
 
-/** Parses YAML without aliases (a few lines of them can stand for gigabytes) and without types beyond JSON's. */
 function parseText(text: string): ParsedPolicy {
-  let documents: unknown[];
-  try {
-    documents = loadAll(text, { schema: CORE_SCHEMA, maxAliases: 0, maxDepth });
-  } catch (error) {
-    return { ok: false, faults: [describeYamlError(error, text)] };
-  }
-  if (documents.length > 1) {
-    return { ok: false, faults: [`must be one YAML document, not ${documents.length}`] };
-  }
-  return parseRegistryPolicy(documents[0]);
-}
-
-function describeYamlError(error: unknown, text: string): string {
-  if (!(error instanceof YAMLException) || error.mark === undefined) {
-    return `is no YAML: ${cleanText(error instanceof Error ? error.message : String(error))}`;
-  }
-  const { line, column, position } = error.mark;
-  // The likeliest slip: in YAML a plain word cannot start with a star.
-  const reason =
-    text[position - 1] === '*'
-      ? 'a "*" outside of quotes is a YAML alias, and there are none here: write "*.example.com" with the quotes'
-      : cleanText(error.reason);
-  return `line ${line + 1}, column ${column + 1}: ${reason}`;
+  const parsed = parseYamlDocument(text, { maxDepth });
+  return parsed.ok ? parseRegistryPolicy(parsed.document) : { ok: false, faults: [parsed.fault] };
 }
 
 function describeFaults(path: string, faults: readonly string[]): string {

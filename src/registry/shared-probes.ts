@@ -8,18 +8,23 @@ const maxAnswers = 20_000;
 export class SharedProbes {
   readonly #clock: Clock;
   readonly #freshMs: number;
+  readonly #onShared: () => void;
   readonly #answers = new Map<string, { readonly digest: Promise<string>; readonly until: number }>();
 
-  /** `freshMs`: how long an answer serves for the same question of others. */
-  constructor(options: { clock: Clock; freshMs: number }) {
+  /** `freshMs`: how long an answer serves for the same question of others. `onShared` hears when it does, for the metrics. */
+  constructor(options: { clock: Clock; freshMs: number; onShared?: () => void }) {
     this.#clock = options.clock;
     this.#freshMs = options.freshMs;
+    this.#onShared = options.onShared ?? (() => undefined);
   }
 
   /** The digest for a question; `ask` is called when nobody asks or asked lately. `fresh` leaves out answers from before. */
   probe(question: string, ask: () => Promise<string>, fresh = false): Promise<string> {
     const known = this.#answers.get(question);
-    if (known !== undefined && !fresh && known.until > this.#clock.now()) return known.digest;
+    if (known !== undefined && !fresh && known.until > this.#clock.now()) {
+      this.#onShared();
+      return known.digest;
+    }
     const digest = ask();
     this.#answers.delete(question);
     this.#answers.set(question, { digest, until: this.#clock.now() + this.#freshMs });

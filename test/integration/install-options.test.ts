@@ -21,7 +21,11 @@ describe.each([
   { base: 'config/default', components: [], deployments: 1 },
   { base: 'config/with-api', components: [], deployments: 2 },
   { base: 'config/namespaced', components: [], deployments: 1 },
-  { base: 'config/with-api', components: ['priority-class', 'notifications'], deployments: 2 },
+  {
+    base: 'config/with-api',
+    components: ['priority-class', 'notifications', 'settings-file'],
+    deployments: 2,
+  },
 ])('$base with $components', ({ base, components, deployments }) => {
   it('is accepted by kubectl apply, without a warning', async () => {
     const folder = await administratorsFolder({ base, components });
@@ -85,18 +89,52 @@ describe('a component', () => {
     expect(before?.ports?.length).toBeGreaterThan(0);
   });
 
-  it('lets Prometheus find the port that has the metrics', async () => {
-    const rendered = await render({ base: 'config/default', components: ['pod-monitor'] });
+  it('mounts a file of settings, and what an administrator says in it, beside what is there', async () => {
+    const rendered = await render({
+      base: 'config/with-api',
+      components: ['notifications', 'settings-file'],
+      settings: 'history-limit: 7\n',
+    });
+    const [map] = rendered.filter(({ kind }) => kind === 'ConfigMap') as (KubeObject & { data: object })[];
+    expect(map).toMatchObject({ data: { 'settings.yaml': 'history-limit: 7\n' } });
+    const deployments = rendered.filter(
+      (object): object is InstalledDeployment => object.kind === 'Deployment',
+    );
+    expect(deployments).toHaveLength(2);
+    for (const { metadata, spec } of deployments) {
+      const volumes = [{ name: 'settings', configMap: { name: map?.metadata.name } }];
+      const mounts = [{ name: 'settings', mountPath: '/etc/imagestream-operator', readOnly: true }];
+      const other = metadata.name === 'imagestream-operator' ? [{ name: 'push-notifications' }] : [];
+      expect(spec.template.spec).toMatchObject({
+        volumes: expect.arrayContaining([...volumes, ...other.map((each) => expect.objectContaining(each))]),
+        containers: [
+          {
+            env: expect.arrayContaining([
+              { name: 'IMAGESTREAM_CONFIG', value: '/etc/imagestream-operator/settings.yaml' },
+            ]),
+            volumeMounts: expect.arrayContaining(mounts),
+          },
+        ],
+      });
+    }
+  });
+
+  it('lets Prometheus find the ports that have the metrics', async () => {
+    const rendered = await render({ base: 'config/with-api', components: ['pod-monitor'] });
     const monitor = rendered.find(({ kind }) => kind === 'PodMonitor') as KubeObject & {
       spec: { selector: { matchLabels: object }; podMetricsEndpoints: { port: string }[] };
     };
-    const operator = rendered.find(({ kind }) => kind === 'Deployment') as InstalledDeployment;
-    const { metadata, spec } = operator.spec.template;
-    expect(monitor.metadata.namespace).toBe(operator.metadata.namespace);
-    expect(metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
-    expect(spec.containers[0]?.ports?.map(({ name }) => name)).toEqual(
-      monitor.spec.podMetricsEndpoints.map(({ port }) => port),
+    const deployments = rendered.filter(
+      (object): object is InstalledDeployment => object.kind === 'Deployment',
     );
+    const scraped = deployments.map(({ metadata, spec }) => {
+      expect(monitor.metadata.namespace).toBe(metadata.namespace);
+      expect(spec.template.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+      const ports = spec.template.spec.containers.flatMap((each) => each.ports?.map(({ name }) => name));
+      return monitor.spec.podMetricsEndpoints.map(({ port }) => port).filter((port) => ports.includes(port));
+    });
+    expect(new Set(scraped.flat())).toEqual(new Set(['health', 'metrics']));
+    expect(scraped.map((ports) => ports.length)).toEqual([1, 1]);
   });
 
   it('lets an administrator take the image by its digest', async () => {
@@ -108,6 +146,12 @@ describe('a component', () => {
   });
 });
 
+const settingsMap = {
+  name: 'imagestream-settings',
+  namespace: 'imagestream-operator',
+  files: ['settings.yaml'],
+};
+
 /** What an administrator writes into a kustomization of his own. */
 interface Choice {
   /** A folder of the repository. */
@@ -115,6 +159,8 @@ interface Choice {
   /** Folders of config/components. */
   readonly components: readonly string[];
   readonly images?: readonly object[];
+  /** What the file of settings says; there is none when not given. */
+  readonly settings?: string;
   readonly namespace?: string;
 }
 
@@ -128,7 +174,8 @@ interface RenderedPod {
 }
 
 /** The folder with his kustomization; it goes with the test. */
-async function administratorsFolder({ base, components, images = [], namespace }: Choice): Promise<string> {
+async function administratorsFolder(choice: Choice): Promise<string> {
+  const { base, components, images = [], namespace, settings } = choice;
   const folder = await mkdtemp(join(tmpdir(), 'install-options-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const kustomization = {
@@ -136,7 +183,9 @@ async function administratorsFolder({ base, components, images = [], namespace }
     components: components.map((name) => relative(folder, join(root, 'config/components', name))),
     images,
     ...(namespace === undefined ? {} : { namespace }),
+    ...(settings === undefined ? {} : { configMapGenerator: [settingsMap] }),
   };
+  if (settings !== undefined) await writeFile(join(folder, 'settings.yaml'), settings);
   await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
   return folder;
 }

@@ -5,6 +5,7 @@ import { inject } from 'vitest';
 
 import { type Face, startFace } from '../../src/face/face.ts';
 import { parseInvocation } from '../../src/invocation.ts';
+import { FaceMetrics } from '../../src/observability/face-metrics.ts';
 import { parseProxySettings } from '../../src/registry/proxy.ts';
 import { Aggregation, type Identity, serviceName, serviceNamespace } from './aggregation.ts';
 import { type Cluster, startCluster } from './cluster.ts';
@@ -113,6 +114,7 @@ export async function startTestFace(
     identity: undefined,
     proxies: parseProxySettings({}),
     log: pino({ enabled: false }),
+    metrics: new FaceMetrics(),
     userAgent: 'test-face',
     periodMs: 200,
   });

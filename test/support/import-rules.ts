@@ -36,7 +36,14 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['type pino'],
   },
   face: {
-    areas: ['api', 'domain', 'kube', 'runtime', 'type controllers/registry-looks.ts'],
+    areas: [
+      'api',
+      'domain',
+      'kube',
+      'runtime',
+      'type controllers/registry-looks.ts',
+      'type observability/face-metrics.ts',
+    ],
     packages: [
       'js-yaml',
       'node:crypto',
@@ -55,7 +62,7 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     areas: [
       'face/face.ts',
       'invocation.ts',
-      'observability/logger.ts',
+      'observability',
       'registry/proxy.ts',
       'type config.ts',
       'type face/serving-identity.ts',
@@ -63,7 +70,7 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['../package.json', 'node:fs/promises'],
   },
   server: { areas: [], packages: ['node:http', 'type node:net', 'type prom-client'] },
-  observability: { areas: [], packages: ['pino', 'prom-client'] },
+  observability: { areas: ['domain/import-reason.ts'], packages: ['pino', 'prom-client'] },
   'config.ts': { areas: ['type domain', 'type observability/logger.ts'], packages: [] },
   'settings.ts': {
     areas: ['domain/named-kind.ts', 'observability/logger.ts', 'setting-values.ts', 'type config.ts'],
@@ -78,7 +85,20 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: ['type pino'],
   },
   'setting-values.ts': { areas: ['type domain/manifest.ts'], packages: [] },
-  'invocation.ts': { areas: ['settings.ts', 'type config.ts'], packages: ['node:util'] },
+  'settings-file.ts': {
+    areas: [
+      'api/json.ts',
+      'domain/document-node.ts',
+      'runtime/yaml-document.ts',
+      'settings.ts',
+      'type config.ts',
+    ],
+    packages: ['node:fs'],
+  },
+  'invocation.ts': {
+    areas: ['settings-file.ts', 'settings.ts', 'type config.ts'],
+    packages: ['node:util'],
+  },
   'registry-stack.ts': {
     areas: [
       'controllers',
@@ -135,6 +155,7 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   'face/face.ts': [
     'controllers/registry-looks.ts',
     'registry-stack.ts',
+    'server/http-server.ts',
     'type config.ts',
     'type registry/proxy.ts',
   ],
@@ -143,13 +164,14 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   'registry/address-guard.ts': ['node:net'],
   'registry/connection-pools.ts': ['type node:tls', 'undici'],
   'registry/connector.ts': ['type node:dns', 'type node:net', 'type node:tls', 'undici'],
-  'registry/policy-file.ts': ['node:fs/promises', 'js-yaml', 'type pino'],
+  'registry/policy-file.ts': ['node:fs/promises', 'type pino'],
   'registry/proxy.ts': ['node:net'],
   'registry/realm-rules.ts': ['tldts'],
   'registry/transport.ts': ['node:dns', 'undici'],
   'registry/trust-roots.ts': ['node:tls'],
   'runtime/garbage.ts': ['node:v8', 'node:vm'],
   'runtime/watched-file.ts': ['node:fs/promises'],
+  'runtime/yaml-document.ts': ['js-yaml', 'domain/import-failure.ts'],
   'server/notification-server.ts': [
     'domain/push-notification.ts',
     'node:crypto',

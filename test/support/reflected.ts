@@ -97,6 +97,7 @@ export async function reflectStreaming(
   const heard: string[] = [];
   store.onChange((key, after) => heard.push(`${key}=${after?.metadata.resourceVersion ?? 'gone'}`));
   const log = pino({ enabled: false });
+  const restarts: string[] = [];
   const reflector = new Reflector({
     client,
     resource,
@@ -105,6 +106,7 @@ export async function reflectStreaming(
     isOptional,
     clock,
     log,
+    onRestart: (reason) => restarts.push(reason),
   });
   const abort = new AbortController();
   const running = reflector.run(abort.signal);
@@ -118,5 +120,5 @@ export async function reflectStreaming(
     await server[Symbol.asyncDispose]();
     await kubeconfig[Symbol.asyncDispose]();
   });
-  return { server, asked, store, heard, reflector, stop };
+  return { server, asked, store, heard, restarts, reflector, stop };
 }
