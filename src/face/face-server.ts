@@ -5,7 +5,6 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { KubeApiError } from '../kube/errors.ts';
-import { Places } from '../runtime/places.ts';
 import type { Access } from './access.ts';
 import {
   aggregatedDocument,
@@ -22,6 +21,7 @@ import { formOf } from './negotiation.ts';
 import { serveOpenApi } from './open-api.ts';
 import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './request-info.ts';
 import type { OpenRequest, RequestTally } from './request-tally.ts';
+import { RequestTurns } from './request-turns.ts';
 import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
@@ -30,7 +30,6 @@ import {
   noSuchResource,
   refusalOf,
   StatusError,
-  tooManyRequests,
   unauthorized,
 } from './status.ts';
 
@@ -56,16 +55,22 @@ const limits = {
 };
 /** Connections that wait to be accepted: an API server opens one for each request of a burst. */
 const backlog = 4_096;
-/** Requests other than watches that are answered at a time, and those that wait for it. */
-const maxRequests = 200;
-const maxWaiting = 2_000;
+/**
+ * Requests other than watches that are answered at a time, and those that wait for it. Those for one namespace are fewer than the
+ * connections over which streams are handed on: who reads his answer slowly holds one.
+ */
+const turns = { all: 200, ofUser: 20, ofNamespace: 24, waiting: 2_000 };
+/** Of requests with a long body, which takes many times as much when it is parsed. */
+const largeTurns = { all: 8, ofUser: 2, ofNamespace: 2, waiting: 2_000 };
+const largeBodyBytes = 256 * 1024;
 
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
   readonly #server: Server;
   #trust: ProxyTrust;
-  readonly #places = new Places(maxRequests);
+  readonly #turns = new RequestTurns(turns);
+  readonly #largeTurns = new RequestTurns(largeTurns);
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
@@ -80,7 +85,7 @@ export class FaceServer {
 
   /** Requests that wait for a place. */
   get waiting(): number {
-    return this.#places.waiting;
+    return this.#turns.waiting + this.#largeTurns.waiting;
   }
 
   /** Listens, and resolves to the port. */
@@ -140,16 +145,17 @@ export class FaceServer {
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
     const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
-    await (lasts(info) ? work() : this.#inTurn(work, signal));
-  }
-
-  async #inTurn(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    if (this.#places.waiting >= maxWaiting) throw tooManyRequests();
-    const giveBack = await this.#places.take(signal);
+    const owner = { user: caller.user, namespace: info.namespace };
+    const needed = [
+      ...(hasLargeBody(request) ? [this.#largeTurns] : []),
+      ...(lasts(info) ? [] : [this.#turns]),
+    ];
+    const giveBack: (() => void)[] = [];
     try {
+      for (const each of needed) giveBack.push(await each.take(owner, signal));
       await work();
     } finally {
-      giveBack();
+      for (const release of giveBack) release();
     }
   }
 
@@ -197,6 +203,13 @@ function failureOf(error: unknown): FailureStatus {
 /** A watch lasts, and so does an import, which waits for registries; their handlers count them. */
 function lasts({ verb, resource }: RequestInfo): boolean {
   return verb === 'watch' || resource === 'imagestreamimports';
+}
+
+/** Also true for a body that does not say how long it is. */
+function hasLargeBody({ headers }: IncomingMessage): boolean {
+  return (
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > largeBodyBytes
+  );
 }
 
 /** Health checks have no certificate: who has none is refused by the answer, not by the handshake. */
