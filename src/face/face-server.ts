@@ -1,9 +1,9 @@
 /** The API face: an HTTPS server that only the front proxy of the cluster may use. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { KubeApiError } from '../kube/errors.ts';
-import { Places } from '../runtime/places.ts';
 import type { Access } from './access.ts';
 import {
   aggregatedDocument,
@@ -21,6 +21,7 @@ import { formOf } from './negotiation.ts';
 import { serveOpenApi } from './open-api.ts';
 import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './request-info.ts';
 import type { OpenRequest, RequestTally } from './request-tally.ts';
+import { RequestTurns } from './request-turns.ts';
 import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
@@ -29,7 +30,6 @@ import {
   noSuchResource,
   refusalOf,
   StatusError,
-  tooManyRequests,
   unauthorized,
 } from './status.ts';
 
@@ -46,16 +46,22 @@ export interface FaceServerOptions {
   readonly tally: RequestTally;
 }
 
-/** Requests other than watches that are answered at a time, and those that wait for it. */
-const maxRequests = 200;
-const maxWaiting = 2_000;
+/**
+ * Requests other than watches that are answered at a time, and those that wait for it. Those for one namespace are fewer than the
+ * connections over which streams are handed on: who reads his answer slowly holds one.
+ */
+const turns = { all: 200, ofUser: 20, ofNamespace: 24, waiting: 2_000 };
+/** Of requests with a long body, which takes many times as much when it is parsed. */
+const largeTurns = { all: 8, ofUser: 2, ofNamespace: 2, waiting: 2_000 };
+const largeBodyBytes = 256 * 1024;
 
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
   readonly #listener: FaceListener;
   #trust: ProxyTrust;
-  readonly #places = new Places(maxRequests);
+  readonly #turns = new RequestTurns(turns);
+  readonly #largeTurns = new RequestTurns(largeTurns);
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
@@ -68,7 +74,7 @@ export class FaceServer {
 
   /** Requests that wait for a place. */
   get waiting(): number {
-    return this.#places.waiting;
+    return this.#turns.waiting + this.#largeTurns.waiting;
   }
 
   /** Listens, and resolves to the port. */
@@ -120,16 +126,17 @@ export class FaceServer {
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
     const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
-    await (lasts(info) ? work() : this.#inTurn(work, signal));
-  }
-
-  async #inTurn(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    if (this.#places.waiting >= maxWaiting) throw tooManyRequests();
-    const giveBack = await this.#places.take(signal);
+    const owner = { user: caller.user, namespace: info.namespace };
+    const needed = [
+      ...(hasLargeBody(request) ? [this.#largeTurns] : []),
+      ...(lasts(info) ? [] : [this.#turns]),
+    ];
+    const giveBack: (() => void)[] = [];
     try {
+      for (const each of needed) giveBack.push(await each.take(owner, signal));
       await work();
     } finally {
-      giveBack();
+      for (const release of giveBack) release();
     }
   }
 
@@ -177,6 +184,14 @@ function failureOf(error: unknown): FailureStatus {
 /** A watch lasts, and so does an import, which waits for registries; their handlers count them. */
 function lasts({ verb, resource }: RequestInfo): boolean {
   return verb === 'watch' || resource === 'imagestreamimports';
+}
+
+/** Also true for a body that does not say how long it is. */
+function hasLargeBody(request: IncomingMessage | Http2ServerRequest): boolean {
+  const { headers } = request;
+  const length = headers['content-length'];
+  if (length !== undefined) return Number(length) > largeBodyBytes;
+  return 'stream' in request ? !request.stream.endAfterHeaders : headers['transfer-encoding'] !== undefined;
 }
 
 function urlOf(request: IncomingMessage): URL {
