@@ -77,6 +77,12 @@ describe('the source of a tag', () => {
       stream: images,
       fault: `spec.tags[x].from.name: Invalid value: "${form}": ${wrongForm}`,
     })),
+    {
+      name: 'a tag without a name, as a client may send it',
+      tag: { name: 'x', from: { kind: 'ImageStreamTag' } } as TagReference,
+      stream: images,
+      fault: `spec.tags[x].from.name: Invalid value: "": ${wrongForm}`,
+    },
     ...['a@b@c', '@b', 'a@'].map((form) => ({
       name: `an image ${form}`,
       tag: imageTag(form),

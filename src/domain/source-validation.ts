@@ -1,5 +1,6 @@
 /** Whether the source of a tag within the cluster is there when the tag is written, in the reference's words (semantics 1.7). Pure. */
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
+import { textOf } from '../api/json.ts';
 import { imageGroup } from '../api/resources.ts';
 import { type FieldFault, invalidFault, notFoundFault } from './field-fault.ts';
 import { type LocalSource, localSource, matchingImages } from './tag-source.ts';
@@ -40,11 +41,13 @@ export function wantedSource(place: StreamPlace, tag: TagReference): WantedSourc
     kind: 'ImageStream',
     metadata: { namespace, name },
   };
-  const source = forms[from.kind].test(from.name) ? localSource(stream, { ...tag, from }) : undefined;
+  // A stream that was sent need not have one.
+  const written = textOf(from.name) ?? '';
+  const source = forms[from.kind].test(written) ? localSource(stream, { ...tag, from }) : undefined;
   if (source === undefined)
     return invalidFault(
       `${field}.name`,
-      from.name,
+      written,
       'must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>',
     );
   const isOwn = source.stream === name && source.namespace === namespace;

@@ -54,3 +54,8 @@ it.each([
   const sent = { ...streamWith([]), status } as unknown as ImageStream;
   expect(withItemGenerations(sent, streamWith([]))).toEqual(sent);
 });
+
+it('leaves what is no item to the API server', () => {
+  const sent = streamWith([null as unknown as TagEvent]);
+  expect(withItemGenerations(sent, streamWith([]))).toEqual(sent);
+});

@@ -1,5 +1,6 @@
 /** Generations that a client of a stream's status leaves to the server (semantics 1.6). Pure. */
 import type { ImageStream, NamedTagEventList, TagEvent } from '../api/generated/image-stream.ts';
+import { isJsonObject } from '../api/json.ts';
 
 /** The stream with a generation for the newest item of each history that has none: 0, or nothing. */
 export function withItemGenerations(sent: ImageStream, present: ImageStream): ImageStream {
@@ -10,7 +11,7 @@ export function withItemGenerations(sent: ImageStream, present: ImageStream): Im
 
 function counted(entry: NamedTagEventList, present: ImageStream): NamedTagEventList {
   const [newest, ...older] = Array.isArray(entry?.items) ? entry.items : [];
-  if (newest === undefined || newest.generation) return entry;
+  if (!isJsonObject(newest) || newest.generation) return entry;
   const generation = generationOf(newest, entry.tag, present);
   return { ...entry, items: [{ ...newest, generation }, ...older] };
 }

@@ -49,14 +49,14 @@ export function readTexts(
   path: string,
 ): { readonly texts: Readonly<Record<string, string>> | undefined } | { readonly problem: string } {
   if (value === undefined || value === null) return { texts: undefined };
-  if (!isTexts(value)) return { problem: wrongType(value, path, 'map[string]string').message };
+  if (!isTexts(value)) return { problem: wrongType(value, path, 'map[string]string') };
   return { texts: value };
 }
 
 class WrongType extends Error {}
 
 function readFields(value: unknown, shapes: Shapes, path: string): JsonObject {
-  if (!isJsonObject(value)) throw wrongType(value, path, 'object');
+  if (!isJsonObject(value)) throw new WrongType(wrongType(value, path, 'object'));
   const fields: [string, unknown][] = [];
   for (const [name, field] of Object.entries(value)) {
     const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
@@ -64,7 +64,7 @@ function readFields(value: unknown, shapes: Shapes, path: string): JsonObject {
     const fieldPath = `${path}.${name}`;
     if (typeof shape === 'object') fields.push([name, readFields(field, shape, fieldPath)]);
     else if (hasType(field, shape)) fields.push([name, field]);
-    else throw wrongType(field, fieldPath, shape);
+    else throw new WrongType(wrongType(field, fieldPath, shape));
   }
   return Object.fromEntries(fields);
 }
@@ -86,9 +86,13 @@ function isTexts(value: unknown): value is Readonly<Record<string, string>> {
   return isJsonObject(value) && Object.values(value).every((text) => typeof text === 'string');
 }
 
-function wrongType(value: unknown, path: string, shape: string): WrongType {
-  const type = Array.isArray(value) ? 'array' : typeof value;
-  return new WrongType(
-    `json: cannot unmarshal ${type === 'boolean' ? 'bool' : type} into Go struct field ${path} of type ${shape}`,
-  );
+/** That a value has another type than a field, as the reference's decoder says it. `path` as with {@link readTag}. */
+export function wrongType(value: unknown, path: string, shape: string): string {
+  const type = typeOf(value);
+  return `json: cannot unmarshal ${type === 'boolean' ? 'bool' : type} into Go struct field ${path} of type ${shape}`;
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
 }

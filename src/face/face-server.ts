@@ -1,11 +1,9 @@
 /** The API face: an HTTPS server that only the front proxy of the cluster may use. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { KubeApiError } from '../kube/errors.ts';
-import { Places } from '../runtime/places.ts';
 import type { Access } from './access.ts';
 import {
   aggregatedDocument,
@@ -16,12 +14,14 @@ import {
   servedResources,
 } from './discovery.ts';
 import { type Exchange, sendJson } from './exchange.ts';
+import { FaceListener } from './face-listener.ts';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
 import { serveOpenApi } from './open-api.ts';
 import { type RequestInfo, requestInfoOf, selectedName, servedPath } from './request-info.ts';
 import type { OpenRequest, RequestTally } from './request-tally.ts';
+import { RequestTurns } from './request-turns.ts';
 import type { ServingIdentity } from './serving-identity.ts';
 import {
   badRequest,
@@ -30,7 +30,6 @@ import {
   noSuchResource,
   refusalOf,
   StatusError,
-  tooManyRequests,
   unauthorized,
 } from './status.ts';
 
@@ -47,64 +46,51 @@ export interface FaceServerOptions {
   readonly tally: RequestTally;
 }
 
-/** An API server keeps idle connections for 90 seconds: one that is closed just then would cost it a write. */
-const limits = {
-  requestTimeout: 60_000,
-  headersTimeout: 15_000,
-  keepAliveTimeout: 150_000,
-  maxHeaderSize: 256 * 1024,
-};
-/** Connections that wait to be accepted: an API server opens one for each request of a burst. */
-const backlog = 4_096;
-/** Requests other than watches that are answered at a time, and those that wait for it. */
-const maxRequests = 200;
-const maxWaiting = 2_000;
+/**
+ * Requests other than watches that are answered at a time, and those that wait for it. Those for one namespace are fewer than the
+ * connections over which streams are handed on: who reads his answer slowly holds one.
+ */
+const turns = { all: 200, ofUser: 20, ofNamespace: 24, waiting: 2_000 };
+/** Of requests with a long body, which takes many times as much when it is parsed. */
+const largeTurns = { all: 8, ofUser: 2, ofNamespace: 2, waiting: 2_000 };
+const largeBodyBytes = 256 * 1024;
 
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
-  readonly #server: Server;
+  readonly #listener: FaceListener;
   #trust: ProxyTrust;
-  readonly #places = new Places(maxRequests);
+  readonly #turns = new RequestTurns(turns);
+  readonly #largeTurns = new RequestTurns(largeTurns);
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
     this.#trust = options.trust;
-    this.#server = createServer(
-      { ...limits, ...tlsOf(options.trust, options.identity) },
-      (request, response) => {
-        void this.#answer(request, response);
-      },
-    );
+    this.#listener = new FaceListener({
+      ...options,
+      onRequest: (request, response) => this.#answer(request, response),
+    });
   }
 
   /** Requests that wait for a place. */
   get waiting(): number {
-    return this.#places.waiting;
+    return this.#turns.waiting + this.#largeTurns.waiting;
   }
 
   /** Listens, and resolves to the port. */
   listen(host: string, port: number): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#server.once('error', reject);
-    this.#server.listen({ port, host, backlog }, () => resolve((this.#server.address() as AddressInfo).port));
-    return promise;
+    return this.#listener.listen(host, port);
   }
 
   /** From now on another front proxy counts, or another certificate is shown. */
   renew(trust: ProxyTrust, identity: ServingIdentity): void {
-    this.#server.setSecureContext(tlsOf(trust, identity));
     this.#trust = trust;
-    // They were let in by the old one.
-    this.#server.closeAllConnections();
+    this.#listener.renew(trust, identity);
   }
 
   /** Ends the connections. */
   close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    return promise;
+    return this.#listener.close();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -140,16 +126,17 @@ export class FaceServer {
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
     const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
-    await (lasts(info) ? work() : this.#inTurn(work, signal));
-  }
-
-  async #inTurn(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    if (this.#places.waiting >= maxWaiting) throw tooManyRequests();
-    const giveBack = await this.#places.take(signal);
+    const owner = { user: caller.user, namespace: info.namespace };
+    const needed = [
+      ...(hasLargeBody(request) ? [this.#largeTurns] : []),
+      ...(lasts(info) ? [] : [this.#turns]),
+    ];
+    const giveBack: (() => void)[] = [];
     try {
+      for (const each of needed) giveBack.push(await each.take(owner, signal));
       await work();
     } finally {
-      giveBack();
+      for (const release of giveBack) release();
     }
   }
 
@@ -199,9 +186,12 @@ function lasts({ verb, resource }: RequestInfo): boolean {
   return verb === 'watch' || resource === 'imagestreamimports';
 }
 
-/** Health checks have no certificate: who has none is refused by the answer, not by the handshake. */
-function tlsOf({ ca }: ProxyTrust, { certificate: cert, key }: ServingIdentity) {
-  return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
+/** Also true for a body that does not say how long it is. */
+function hasLargeBody(request: IncomingMessage | Http2ServerRequest): boolean {
+  const { headers } = request;
+  const length = headers['content-length'];
+  if (length !== undefined) return Number(length) > largeBodyBytes;
+  return 'stream' in request ? !request.stream.endAfterHeaders : headers['transfer-encoding'] !== undefined;
 }
 
 function urlOf(request: IncomingMessage): URL {

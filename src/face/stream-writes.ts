@@ -7,6 +7,7 @@ import type { ImageStream, TagReference } from '../api/generated/image-stream.ts
 import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { type ShownDefaults, shownStream, storedStream } from '../domain/shown-stream.ts';
 import { withItemGenerations } from '../domain/status-generation.ts';
+import { streamShapeProblem } from '../domain/stream-shape.ts';
 import { streamFaults } from '../domain/stream-validation.ts';
 import { changedTags } from '../domain/tag-change.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
@@ -77,17 +78,27 @@ export class StreamWrites {
     }
   }
 
-  /** An apply makes what is not there: that takes the right to create it. It is rehearsed, to see what it comes to. */
+  /**
+   * An apply makes what is not there: that takes the right to create it. It is rehearsed, to see what it comes to; nothing else may
+   * come of it, so that it is for the version that was rehearsed.
+   */
   async #apply(exchange: Exchange, config: JsonObject): Promise<WriteAnswer> {
     const { info, caller } = exchange;
-    const present = await this.#present(exchange).catch(undefinedIfAbsent);
-    if (present === undefined)
-      await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
-    const body = JSON.stringify(toStored(withoutGenerations(config)));
-    const request: StreamRequest = { method: 'PATCH', contentType: 'application/apply-patch+yaml', body };
-    const rehearsed = await this.#answer(exchange, { ...request, rehearsed: true });
-    const changed = await this.#check(exchange, present, rehearsed.stream);
-    return { ...(await this.#answer(exchange, request)), changed };
+    for (let attempt = 1; ; attempt++) {
+      const present = await this.#present(exchange).catch(undefinedIfAbsent);
+      if (present === undefined)
+        await this.#options.access.check(caller, { ...info, verb: 'create', name: undefined });
+      const body = JSON.stringify(toStored(pinned(withoutGenerations(config), present)));
+      const request: StreamRequest = { method: 'PATCH', contentType: 'application/apply-patch+yaml', body };
+      try {
+        const rehearsed = await this.#answer(exchange, { ...request, rehearsed: true });
+        const changed = await this.#check(exchange, present, rehearsed.stream);
+        return { ...(await this.#answer(exchange, request)), changed };
+      } catch (error) {
+        const isFinal = hasVersion(config) || isOfManagers(error) || attempt === maxPatchAttempts;
+        if (!isConflict(error) || isFinal) throw error;
+      }
+    }
   }
 
   async #store(
@@ -145,18 +156,45 @@ function isConflict(error: unknown): boolean {
   return error instanceof StatusError && error.status.reason === 'Conflict';
 }
 
+/** A field is another manager's: that stays so, unless the client forces it. */
+function isOfManagers(error: unknown): boolean {
+  const causes = error instanceof StatusError ? (error.status.details?.causes ?? []) : [];
+  return causes.some(({ reason }) => reason === 'FieldManagerConflict');
+}
+
+function hasVersion(config: JsonObject): boolean {
+  return (valueAt(config, ['metadata', 'resourceVersion']) ?? '') !== '';
+}
+
+/** For this version of this object, and for none that is made meanwhile; a client may have said so itself. */
+function pinned(config: JsonObject, present: ImageStream | undefined): JsonObject {
+  const { metadata } = config;
+  if (present === undefined || !isJsonObject(metadata)) return config;
+  const { uid, resourceVersion } = present.metadata;
+  const own = hasVersion(config) ? {} : { resourceVersion };
+  return { ...config, metadata: { uid, ...metadata, ...own } };
+}
+
 function undefinedIfAbsent(error: unknown): undefined {
   if (error instanceof StatusError && error.status.code === 404) return undefined;
   throw error;
 }
 
-/** A stream as it was sent, with what need not be sent. */
+/** A stream as it was sent, with what need not be sent. Throws 400 for what has not the shape of one. */
 function streamOf(document: unknown): ImageStream {
   if (!isJsonObject(document))
     throw badRequest('the object provided is unrecognized (must be of type ImageStream)');
-  const { metadata } = document;
-  const typed = { apiVersion: served, kind: 'ImageStream', ...document };
-  return { ...typed, metadata: isJsonObject(metadata) ? metadata : {} } as unknown as ImageStream;
+  const problem = streamShapeProblem(document);
+  if (problem !== undefined)
+    throw badRequest(`ImageStream in version "v1" cannot be handled as a ImageStream: ${problem}`);
+  const { metadata, spec, ...rest } = document;
+  return {
+    apiVersion: served,
+    kind: 'ImageStream',
+    ...rest,
+    metadata: isJsonObject(metadata) ? metadata : {},
+    ...(spec === undefined || spec === null ? {} : { spec }),
+  } as unknown as ImageStream;
 }
 
 /** Generations that a manifest has brought along are not taken, as in the reference; a 0 asks for an import. */

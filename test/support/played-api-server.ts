@@ -22,6 +22,8 @@ export interface ApiAnswer {
 /** An API server that a test plays itself, and a client of it. */
 export interface PlayedApiServer extends AsyncDisposable {
   readonly client: KubeClient;
+  /** What the client sends by. */
+  readonly transport: KubeTransport;
   /** Everything that was asked, oldest first. */
   readonly requests: readonly ApiRequest[];
 }
@@ -54,6 +56,7 @@ export async function playApiServer(
   const transport = KubeTransport.load({ kubeconfig: kubeconfig.path, userAgent: 'test' });
   return {
     client: new KubeClient({ transport, clock }),
+    transport,
     requests,
     [Symbol.asyncDispose]: async () => {
       await transport.close();

@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Agent, request } from 'undici';
+import { expect, it, onTestFinished } from 'vitest';
+import { Aggregation } from '../../test/support/aggregation.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { playApiServer } from '../../test/support/played-api-server.ts';
+import { createTemporaryFolder } from '../../test/support/temporary-folder.ts';
+import { FaceMetrics } from '../observability/face-metrics.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { Access } from './access.ts';
+import { FaceServer, type Handler } from './face-server.ts';
+import { parseProxyTrust } from './front-proxy.ts';
+import { RequestTally } from './request-tally.ts';
+import { servingFiles } from './serving-certificate.ts';
+
+/** A face whose callers may do everything, and whose handler says who is with it and never ends. */
+async function setUp() {
+  const folder = await createTemporaryFolder();
+  onTestFinished(() => folder.remove());
+  const { proxy } = await Aggregation.create(folder.path);
+  const ca = await readFile(join(folder.path, 'front-proxy-ca.crt'), 'utf8');
+  const { files } = await servingFiles(undefined, { dnsNames: ['localhost'], now: Date.now() });
+  const api = await playApiServer(systemClock, () => ({ body: { status: { allowed: true } } }));
+  onTestFinished(() => api[Symbol.asyncDispose]());
+  const served: string[] = [];
+  const handler: Handler = ({ caller, info, signal }) => {
+    served.push(`${caller.user}@${info.namespace}`);
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  };
+  const server = new FaceServer({
+    identity: { certificate: files['tls.crt'], key: files['tls.key'] },
+    trust: parseProxyTrust({
+      metadata: { name: 'trust' },
+      data: { 'requestheader-client-ca-file': ca },
+    }),
+    access: new Access({ client: api.client, clock: systemClock }),
+    handlers: new Map([['imagestreams', handler]]),
+    tally: new RequestTally({
+      metrics: new FaceMetrics(),
+      log: pino({ enabled: false }),
+      clock: systemClock,
+    }),
+  });
+  const port = await server.listen('localhost', 0);
+  onTestFinished(() => server.close());
+  const tls = { ca: files['ca.crt'], cert: proxy.certificate, key: proxy.key };
+  // A session that is taken up again is not believed.
+  const dispatcher = new Agent({ connect: { ...tls, maxCachedSessions: 0 } });
+  onTestFinished(() => dispatcher.destroy());
+  /** Requests of a user that get no answer; with a body of so many bytes. */
+  const send = (count: number, { user, namespace }: Record<string, string>, bytes = 2): void => {
+    const url = `https://localhost:${port}/apis/image.openshift.io/v1/namespaces/${namespace}/imagestreams`;
+    const headers = { 'x-remote-user': user ?? '' };
+    for (let i = 0; i < count; i++)
+      void request(url, { method: 'POST', dispatcher, headers, body: 'x'.repeat(bytes) }).catch(
+        () => undefined,
+      );
+  };
+  return { server, served, send };
+}
+
+const large = 1024 * 1024;
+
+it.each([
+  { what: 'many requests', count: 30, bytes: 2, atOnce: 20 },
+  { what: 'long bodies', count: 5, bytes: large, atOnce: 2 },
+])('lets others go on when a user comes with $what', async ({ count, bytes, atOnce }) => {
+  const { server, served, send } = await setUp();
+  send(count, { user: 'a', namespace: 'x' }, bytes);
+  await eventually(async () => server.waiting === count - atOnce, { what: 'the others of them to wait' });
+  expect(served).toEqual(Array.from({ length: atOnce }, () => 'a@x'));
+  send(1, { user: 'b', namespace: 'y' }, bytes);
+  await eventually(async () => served.includes('b@y'), { what: 'another user to have his turn' });
+});
+
+it('lets other namespaces go on, whoever comes to one', async () => {
+  const { server, served, send } = await setUp();
+  for (const user of ['a', 'b', 'c']) send(10, { user, namespace: 'x' });
+  await eventually(async () => server.waiting === 6, { what: 'the last of them to wait' });
+  send(1, { user: 'a', namespace: 'y' });
+  await eventually(async () => served.includes('a@y'), { what: 'another namespace to have its turn' });
+});
