@@ -12,7 +12,7 @@ import { planTriggers } from '../src/domain/trigger-plan.ts';
 import { FaceMetrics } from '../src/observability/face-metrics.ts';
 import { Metrics } from '../src/observability/metrics.ts';
 import { settings } from '../src/settings.ts';
-import { matches, read, root, sourceFiles, table } from './support/documents.ts';
+import { anchorsOf, matches, read, root, sourceFiles, table, withoutCode } from './support/documents.ts';
 
 /** Texts of all documents by their path in the repository. */
 const documents: ReadonlyMap<string, string> = new Map(
@@ -335,16 +335,6 @@ function leadsSomewhere(from: string, link: string): boolean {
   return anchor === undefined || anchorsOf(read(target)).includes(anchor);
 }
 
-/** The anchors that GitHub gives to headings. */
-function anchorsOf(text: string): string[] {
-  return matches(withoutCode(text), /^#+ (.+)$/gm).map((heading) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replace(/ /g, '-'),
-  );
-}
-
 const extension = String.raw`\.(?:ts|json|md|ya?ml|mod|sum)`;
 const topFolders = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules' && entry.name !== '.git')
@@ -383,8 +373,4 @@ function npmScriptsNamedIn(text: string): string[] {
     ...matches(text, /\bnpm run (?:--silent )?([a-z][\w:-]*)/g),
     ...matches(text, /\bnpm (test|start)\b/g),
   ];
-}
-
-function withoutCode(text: string): string {
-  return text.replace(/^ *```[\s\S]*?^ *```$/gm, '');
 }

@@ -21,23 +21,32 @@ export interface Exchange {
 
 /** As of kube-apiserver. */
 const maxBodyBytes = 3 * 1024 * 1024;
+/** A body that is not there by then does not come. */
+const maxBodyMs = 60_000;
 
 /** Reads what came with a request. Throws 413 when it is too long. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    // The rest stays unread, so the connection cannot be used again.
-    if (length > maxBodyBytes) throw tooLarge(maxBodyBytes);
-    chunks.push(chunk);
+  const late = setTimeout(() => request.destroy(), maxBodyMs);
+  try {
+    // The request is needed for its answer, whatever is left of it.
+    const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+    for await (const chunk of body) {
+      length += chunk.length;
+      if (length > maxBodyBytes) throw tooLarge(maxBodyBytes);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    clearTimeout(late);
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Answers with a document. */
 export function sendJson(response: ServerResponse, code: number, document: unknown): void {
-  if (code === 413) response.setHeader('connection', 'close');
+  // The rest of the body stays unread. HTTP/2 has no such header, and looks after it by itself.
+  if (code === 413 && !('stream' in response)) response.setHeader('connection', 'close');
   const body = JSON.stringify(document);
   response
     .writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })

@@ -1,8 +1,7 @@
 /** The API face: an HTTPS server that only the front proxy of the cluster may use. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { KubeApiError } from '../kube/errors.ts';
 import type { Access } from './access.ts';
@@ -15,6 +14,7 @@ import {
   servedResources,
 } from './discovery.ts';
 import { type Exchange, sendJson } from './exchange.ts';
+import { FaceListener } from './face-listener.ts';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
@@ -46,15 +46,6 @@ export interface FaceServerOptions {
   readonly tally: RequestTally;
 }
 
-/** An API server keeps idle connections for 90 seconds: one that is closed just then would cost it a write. */
-const limits = {
-  requestTimeout: 60_000,
-  headersTimeout: 15_000,
-  keepAliveTimeout: 150_000,
-  maxHeaderSize: 256 * 1024,
-};
-/** Connections that wait to be accepted: an API server opens one for each request of a burst. */
-const backlog = 4_096;
 /**
  * Requests other than watches that are answered at a time, and those that wait for it. Those for one namespace are fewer than the
  * connections over which streams are handed on: who reads his answer slowly holds one.
@@ -67,7 +58,7 @@ const largeBodyBytes = 256 * 1024;
 /** Listens until it is closed. */
 export class FaceServer {
   readonly #options: FaceServerOptions;
-  readonly #server: Server;
+  readonly #listener: FaceListener;
   #trust: ProxyTrust;
   readonly #turns = new RequestTurns(turns);
   readonly #largeTurns = new RequestTurns(largeTurns);
@@ -75,12 +66,10 @@ export class FaceServer {
   constructor(options: FaceServerOptions) {
     this.#options = options;
     this.#trust = options.trust;
-    this.#server = createServer(
-      { ...limits, ...tlsOf(options.trust, options.identity) },
-      (request, response) => {
-        void this.#answer(request, response);
-      },
-    );
+    this.#listener = new FaceListener({
+      ...options,
+      onRequest: (request, response) => this.#answer(request, response),
+    });
   }
 
   /** Requests that wait for a place. */
@@ -90,26 +79,18 @@ export class FaceServer {
 
   /** Listens, and resolves to the port. */
   listen(host: string, port: number): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#server.once('error', reject);
-    this.#server.listen({ port, host, backlog }, () => resolve((this.#server.address() as AddressInfo).port));
-    return promise;
+    return this.#listener.listen(host, port);
   }
 
   /** From now on another front proxy counts, or another certificate is shown. */
   renew(trust: ProxyTrust, identity: ServingIdentity): void {
-    this.#server.setSecureContext(tlsOf(trust, identity));
     this.#trust = trust;
-    // They were let in by the old one.
-    this.#server.closeAllConnections();
+    this.#listener.renew(trust, identity);
   }
 
   /** Ends the connections. */
   close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    return promise;
+    return this.#listener.close();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -206,15 +187,11 @@ function lasts({ verb, resource }: RequestInfo): boolean {
 }
 
 /** Also true for a body that does not say how long it is. */
-function hasLargeBody({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > largeBodyBytes
-  );
-}
-
-/** Health checks have no certificate: who has none is refused by the answer, not by the handshake. */
-function tlsOf({ ca }: ProxyTrust, { certificate: cert, key }: ServingIdentity) {
-  return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
+function hasLargeBody(request: IncomingMessage | Http2ServerRequest): boolean {
+  const { headers } = request;
+  const length = headers['content-length'];
+  if (length !== undefined) return Number(length) > largeBodyBytes;
+  return 'stream' in request ? !request.stream.endAfterHeaders : headers['transfer-encoding'] !== undefined;
 }
 
 function urlOf(request: IncomingMessage): URL {

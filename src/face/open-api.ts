@@ -41,7 +41,8 @@ export function serveOpenApi(
   formOf(request.headers.accept);
   const { body, hash } = document();
   const etag = `"${hash}"`;
-  response.setHeader('etag', etag).setHeader('vary', 'Accept');
+  response.setHeader('etag', etag);
+  response.setHeader('vary', 'Accept');
   // Whoever names this version may keep it. Another one is answered with this one, not by a redirection: while replicas are
   // updated, an old and a new one would send a client to and fro.
   if (searchParams.get('hash') === hash)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { event, hang, list, reflectPages } from '../../test/support/reflected.ts';
+import { event, hang, list, reflectPages, reflectStreaming } from '../../test/support/reflected.ts';
 
 it.each<{ name: string; watch: (response: ServerResponse) => void; want: string }>([
   {
@@ -21,6 +21,14 @@ it.each<{ name: string; watch: (response: ServerResponse) => void; want: string 
   const { asked, restarts } = await reflectPages([(response) => response.end(list('10', [])), watch, hang]);
   await eventually(() => asked.length > 2, { what: 'the next request' });
   expect(restarts.slice(0, 1)).toEqual([want]);
+});
+
+it('a kind that may be absent, and is, is no refusal', async () => {
+  const { restarts } = await reflectStreaming([(response) => response.writeHead(404).end('{}')], {
+    isOptional: true,
+  });
+  await eventually(() => restarts.length > 0, { what: 'the restart' });
+  expect(new Set(restarts)).toEqual(new Set(['absent']));
 });
 
 it('the end of the reflector is no restart', async () => {

@@ -17,10 +17,10 @@ import { objectKey, type Store } from './store.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
 /**
- * Why a list and watch begins again: the server ended it in its time, what it knew was too old, nothing came for too long,
- * the server said no, or something else went wrong.
+ * Why a list and watch begins again: the server ended it in its time, what it knew was too old, nothing came for too long, an
+ * optional kind is not there, the server said no, or something else went wrong.
  */
-export type RestartReason = 'ended' | 'expired' | 'silent' | 'refused' | 'broken';
+export type RestartReason = 'ended' | 'expired' | 'silent' | 'absent' | 'refused' | 'broken';
 
 /** Options of {@link Reflector}. `T` is what the API server sends, `S` what is kept of it. */
 export interface ReflectorOptions<T extends KubeObject, S> {
@@ -114,8 +114,8 @@ export class Reflector<T extends KubeObject, S> {
   #failed(error: unknown): number {
     const { log, onEvent, onRestart, isOptional } = this.#options;
     onEvent?.('failure');
-    onRestart?.(restartReason(error));
     const isAbsent = isOptional === true && (isNotFound(error) || isForbidden(error));
+    onRestart?.(isAbsent ? 'absent' : restartReason(error));
     const isKnown = isAbsent && this.#absence === String(error);
     this.#absence = isAbsent ? String(error) : '';
     log[isKnown ? 'debug' : 'warn']({ err: error, path: this.#path }, 'list and watch interrupted');

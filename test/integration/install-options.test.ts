@@ -1,5 +1,5 @@
 // What an administrator may choose beside config/default: a real API server takes it, and pods stay as narrow as they were.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { loadAll } from 'js-yaml';
@@ -135,6 +135,26 @@ describe('a component', () => {
     });
     expect(new Set(scraped.flat())).toEqual(new Set(['health', 'metrics']));
     expect(scraped.map((ports) => ports.length)).toEqual([1, 1]);
+  });
+
+  it('of monitoring is there once, whole, where the operator is', async () => {
+    const rendered = await render({ base: 'config/monitoring', components: [] });
+    expect(rendered).toHaveLength(3);
+    expect(new Set(rendered.map(({ kind }) => kind))).toEqual(
+      new Set(['ConfigMap', 'PodMonitor', 'PrometheusRule']),
+    );
+    expect(new Set(rendered.map(({ metadata }) => metadata.namespace))).toEqual(
+      new Set(['imagestream-operator']),
+    );
+    const map = rendered.find(({ kind }) => kind === 'ConfigMap') as KubeObject & {
+      data: Record<string, string>;
+    };
+    expect(map.metadata).toMatchObject({
+      name: 'imagestream-operator-dashboard',
+      labels: { grafana_dashboard: '1' },
+    });
+    const dashboard = await readFile(join(root, 'config/monitoring/dashboard.json'), 'utf8');
+    expect(map.data).toEqual({ 'imagestream-operator.json': dashboard });
   });
 
   it('lets an administrator take the image by its digest', async () => {

@@ -66,3 +66,18 @@ export function shellCommands(text: string): string[] {
   }
   return commands;
 }
+
+/** The anchors that GitHub gives to headings. */
+export function anchorsOf(text: string): string[] {
+  return matches(withoutCode(text), /^#+ (.+)$/gm).map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/ /g, '-'),
+  );
+}
+
+/** A document without its blocks of code. */
+export function withoutCode(text: string): string {
+  return text.replace(/^ *```[\s\S]*?^ *```$/gm, '');
+}

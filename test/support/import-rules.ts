@@ -47,7 +47,7 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: [
       'js-yaml',
       'node:crypto',
-      'node:https',
+      'node:http2',
       'node:stream',
       'node:stream/promises',
       'node:string_decoder',
