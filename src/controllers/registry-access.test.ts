@@ -37,6 +37,18 @@ describe('the access of a namespace', () => {
     expect(keychain.problems).toEqual(['the reader may not read the pull secrets of this namespace']);
   });
 
+  it('has no account when the secrets are longer than anybody needs', async () => {
+    const item = { metadata: { name: 'long' }, data: { '.dockerconfigjson': 'x'.repeat(1_000_000) } };
+    const accesses = await setUp(() => ({ body: { items: Array.from({ length: 9 }, () => item) } }));
+    const { keychain } = await accesses.of('apps', never);
+    expect(keychain.problems).toEqual(
+      ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'].map(
+        (type) =>
+          `the secrets of this namespace of the type ${type} are longer than 8388608 bytes in all, none of them is used`,
+      ),
+    );
+  });
+
   it('is read anew, and the work done once more, only when something has changed', async () => {
     const auths = { 'r.test': { username: 'u', password: 'p' } };
     const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') };

@@ -16,6 +16,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
 import { RegistryError } from '../registry/errors.ts';
 import { abortable } from '../runtime/abortable.ts';
+import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -36,6 +37,8 @@ const keepMs = 60_000;
 const maxNamespaces = 500;
 /** Pull secrets of a namespace and type that are read. */
 const maxSecrets = 500;
+/** All of these together. Whoever may write secrets in a namespace would else fill the memory of all. */
+const maxSecretBytes = 8 * 1024 * 1024;
 const maxCaLength = 512 * 1024;
 
 /** Failures that a newer secret or certificate authority of the namespace may mend. */
@@ -126,12 +129,22 @@ export class RegistryAccesses {
     signal: AbortSignal,
   ): Promise<{ found: readonly PullSecret[]; problem?: string }> {
     try {
-      const options = { namespace, fieldSelector: `type=${type}`, limit: maxSecrets };
+      const options = {
+        namespace,
+        fieldSelector: `type=${type}`,
+        limit: maxSecrets,
+        maxBytes: maxSecretBytes,
+      };
       const found = await this.#client.listNamespace(secrets, options, signal);
       return { found: found.filter(isPullSecret).map((secret) => pullSecretOf(secret, type)) };
     } catch (error) {
       if (isForbidden(error))
         return { found: [], problem: `${this.#reader} may not read the pull secrets of this namespace` };
+      if (error instanceof BodyTooLargeError)
+        return {
+          found: [],
+          problem: `the secrets of this namespace of the type ${type} are longer than ${maxSecretBytes} bytes in all, none of them is used`,
+        };
       throw error;
     }
   }

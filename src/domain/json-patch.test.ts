@@ -139,4 +139,13 @@ describe('a JSON patch', () => {
     const doubling = Array.from({ length: 60 }, (_, i) => ({ op: 'copy', from: '', path: `/copy${i}` }));
     expect(problemOf(doubling)).toContain('too large');
   });
+
+  it.each([
+    { op: 'add', path: '/list/0', value: 0 },
+    { op: 'remove', path: '/list/1' },
+    { op: 'move', from: '/list/1', path: '/list/-' },
+  ])('does not shift a long list as often as it likes: $op', (operation) => {
+    const long = { op: 'add', path: '/list', value: Array.from({ length: 500_000 }, () => 0) };
+    expect(problemOf([long, ...Array.from({ length: 1_000 }, () => operation)])).toContain('too large');
+  });
 });

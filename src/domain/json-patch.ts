@@ -23,6 +23,8 @@ export class JsonPatchError extends Error {
 const maxOperations = 10_000;
 /** A few copies of a document into itself are as large as one likes. */
 const maxCopiedCharacters = 3 * 1024 * 1024;
+/** Entries of lists that make room for others: ten thousand of a list of a million would take many seconds. */
+const maxShiftedEntries = 100_000_000;
 
 type Path = readonly string[];
 
@@ -30,6 +32,7 @@ type Path = readonly string[];
 interface Draft {
   root: unknown;
   copiedCharacters: number;
+  shiftedEntries: number;
 }
 
 /** The document after all operations, one after the other. Throws a {@link JsonPatchError}; then none of them counts. */
@@ -41,7 +44,7 @@ export function jsonPatched(document: unknown, operations: unknown): unknown {
       'too large',
       `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`,
     );
-  const draft: Draft = { root: structuredClone(document), copiedCharacters: 0 };
+  const draft: Draft = { root: structuredClone(document), copiedCharacters: 0, shiftedEntries: 0 };
   // What is added is changed by the operations after it.
   for (const operation of structuredClone(operations)) operate(draft, operation);
   return draft.root;
@@ -92,7 +95,9 @@ function add(draft: Draft, path: Path, value: unknown): void {
   if (place === undefined) draft.root = value;
   else if (Array.isArray(place.holder)) {
     const { length } = place.holder;
-    place.holder.splice(place.last === '-' ? length : indexOf(place.last, length + 1, path), 0, value);
+    const index = place.last === '-' ? length : indexOf(place.last, length + 1, path);
+    shift(draft, length - index);
+    place.holder.splice(index, 0, value);
   } else setMember(place.holder, place.last, value);
 }
 
@@ -108,9 +113,20 @@ function remove(draft: Draft, path: Path): void {
   found(draft.root, path);
   const place = placeOf(draft, path);
   if (place === undefined) draft.root = null;
-  else if (Array.isArray(place.holder))
-    place.holder.splice(indexOf(place.last, place.holder.length, path), 1);
-  else delete place.holder[place.last];
+  else if (Array.isArray(place.holder)) {
+    const index = indexOf(place.last, place.holder.length, path);
+    shift(draft, place.holder.length - index);
+    place.holder.splice(index, 1);
+  } else delete place.holder[place.last];
+}
+
+function shift(draft: Draft, entries: number): void {
+  draft.shiftedEntries += entries;
+  if (draft.shiftedEntries > maxShiftedEntries)
+    throw new JsonPatchError(
+      'too large',
+      `the operations of a JSON patch shift more than ${maxShiftedEntries} entries of lists`,
+    );
 }
 
 function copied(draft: Draft, from: Path): unknown {

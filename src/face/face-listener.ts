@@ -34,8 +34,11 @@ const http2 = {
     initialWindowSize: windowBytes,
     maxHeaderListSize: maxHeaderBytes,
   },
-  /** Megabytes; a session that has none left refuses streams. */
-  maxSessionMemory: 64,
+  /**
+   * Megabytes, more than there are: a session that has none left refuses streams, and answers that their clients do not read would
+   * take it from all others. Turns bound what is answered at a time.
+   */
+  maxSessionMemory: 10_000,
 };
 /** Connections that wait to be accepted. */
 const backlog = 4_096;

@@ -55,6 +55,8 @@ it.each([
   { method: 'POST', path: `${root}/namespaces/a/imagestreams/web` },
   { method: 'GET', path: `${root}/images/${'x'.repeat(600)}` },
   { method: 'GET', path: `${root}/images/%2e%2e` },
+  { method: 'GET', path: `${root}/namespaces/a/imagestreams/b%2Fc` },
+  { method: 'GET', path: `${root}/namespaces/a%252Fb/imagestreams/c` },
   { method: 'TRACE', path: `${root}/imagestreams` },
 ])('$method $path is nothing that is served', ({ method, path }) => {
   expect(requestInfoOf(method, new URL(`https://x${path}`))).toBeUndefined();

@@ -65,11 +65,13 @@ function verbOf(method: string, isNamed: boolean, watch: string | null): Verb | 
   }
 }
 
-/** Longer than any name of the API; dots alone would be another path. */
+/** Longer than any name of the API. */
 const maxName = 512;
 
+/** Dots alone, and what is a path of its own, would be another path. */
 function isName(part: string | undefined): part is string {
-  return part !== undefined && part !== '' && part !== '.' && part !== '..' && part.length <= maxName;
+  if (part === undefined || part === '' || part.length > maxName) return false;
+  return part !== '.' && part !== '..' && !/[/%]/.test(part);
 }
 
 function decoded(part: string): string | undefined {

@@ -41,6 +41,7 @@ export class ShownList extends Transform {
   #fieldsTo = -1;
   #depth = 0;
   #isInItem = false;
+  #isLast = false;
   #isInArray = false;
   #isInText = false;
   #isEscaped = false;
@@ -65,9 +66,15 @@ export class ShownList extends Transform {
   }
 
   override _flush(done: TransformCallback): void {
+    this.#isLast = true;
     this.#pass(Buffer.alloc(0));
     this.#push();
     done();
+  }
+
+  /** What becomes of the text around the items: before the first, between two, and behind the last. */
+  protected around(text: string, _isLast: boolean): string {
+    return withServedNames(text);
   }
 
   #push(): void {
@@ -120,7 +127,7 @@ export class ShownList extends Transform {
   #pass(last: Buffer): void {
     this.#keep(last);
     const bytes = Buffer.concat(this.#parts);
-    this.#ready += this.#isInItem ? this.#shown(bytes) : withServedNames(bytes.toString());
+    this.#ready += this.#isInItem ? this.#shown(bytes) : this.around(bytes.toString(), this.#isLast);
     this.#parts = [];
     this.#length = 0;
     this.#fieldsFrom = -1;

@@ -12,14 +12,15 @@ import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { observed } from './observed-stream.ts';
 import { passAnswer } from './passed-answer.ts';
 import { type Show, ShownList } from './shown-list.ts';
+import { type ShownRows, ShownTable } from './shown-table.ts';
 import type { StreamRequests } from './stream-requests.ts';
 import type { StreamWrites } from './stream-writes.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
 import { changedEvents } from './watch-events.ts';
 
-/** What is shown as a table is held as a whole. */
-const maxListBytes = 64 * 1024 * 1024;
+/** Larger than any object that etcd takes. */
+const maxObjectBytes = 16 * 1024 * 1024;
 
 /** Options of {@link StoredStreams}. */
 export interface StoredStreamsOptions {
@@ -73,9 +74,13 @@ export class StoredStreams {
     const metadataOnly = form === 'metadata';
     const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
     if (answer.statusCode !== 200 || metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
-    if (form === 'object' && info.verb === 'list')
-      return passAnswer(exchange, answer, new ShownList(this.#show));
-    const text = (await readBounded(answer.body, maxListBytes)).toString();
+    if (info.verb === 'list')
+      return passAnswer(
+        exchange,
+        answer,
+        form === 'table' ? new ShownTable(imageStreamTable, this.#rows(exchange)) : new ShownList(this.#show),
+      );
+    const text = (await readBounded(answer.body, maxObjectBytes)).toString();
     const document = toServed(parseJsonObject(text)) as JsonObject;
     if (form === 'table') return sendJson(exchange.response, 200, this.#table(exchange, document));
     sendJson(exchange.response, 200, shownStream(document as unknown as ImageStream, this.#options.defaults));
@@ -106,9 +111,12 @@ export class StoredStreams {
 
   readonly #show: Show = (object) => shownStream(toServed(object) as ImageStream, this.#options.defaults);
 
-  #table({ url }: Exchange, document: unknown): JsonObject {
-    const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
-    return tableOf(imageStreamTable, document, shown);
+  #table(exchange: Exchange, document: unknown): JsonObject {
+    return tableOf(imageStreamTable, document, this.#rows(exchange));
+  }
+
+  #rows({ url }: Exchange): ShownRows {
+    return { include: includeObjectOf(url), now: this.#options.clock.now() };
   }
 }
 

@@ -15,8 +15,11 @@ const conflict = (causes: readonly object[] = []): ApiAnswer => ({
   body: { kind: 'Status', reason: 'Conflict', message: 'no', details: { causes } },
 });
 
-/** An apply of a stream that is there in the version `1`, then `2`, and so on with each read. */
-async function apply(metadata: object, answer: (patch: ApiRequest) => ApiAnswer | undefined) {
+/** A write of a stream that is there in the version `1`, then `2`, and so on with each read. */
+async function write(
+  sent: { readonly verb: 'create' | 'patch'; readonly type: string; readonly stream: object },
+  answer: (patch: ApiRequest) => ApiAnswer | undefined = () => undefined,
+) {
   const clock = new FakeClock();
   let version = 0;
   const server = await playApiServer(clock, (request) => {
@@ -34,19 +37,25 @@ async function apply(metadata: object, answer: (patch: ApiRequest) => ApiAnswer 
     sources: new SourceCheck({ client, access }),
     defaults: { importMode: 'Legacy', localRegistry: undefined },
   });
-  const config = { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', metadata };
-  const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(config))]), {
-    headers: { 'content-type': 'application/apply-patch+yaml' },
+  const document = { apiVersion: 'image.openshift.io/v1', kind: 'ImageStream', ...sent.stream };
+  const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(document))]), {
+    headers: { 'content-type': sent.type },
   });
   const written = writes.write({
     request,
     url: new URL('https://face/?fieldManager=me'),
-    info: { verb: 'patch', namespace: 'apps', resource: 'imagestreams', name: 'web' },
+    info: { verb: sent.verb, namespace: 'apps', resource: 'imagestreams', name: 'web' },
     caller: { user: 'bob' },
     signal: new AbortController().signal,
   } as unknown as Exchange);
+  return { written, requests: server.requests };
+}
+
+async function apply(metadata: object, answer: (patch: ApiRequest) => ApiAnswer | undefined) {
+  const sent = { verb: 'patch', type: 'application/apply-patch+yaml', stream: { metadata } } as const;
+  const { written, requests } = await write(sent, answer);
   const patches = (): unknown[] =>
-    server.requests
+    requests
       .filter(({ method }) => method === 'PATCH')
       .map(({ query, body }) => [
         query.get('dryRun'),
@@ -87,4 +96,15 @@ it.each([
   const { written, patches } = await apply(metadata, () => conflict(causes));
   await expect(written).rejects.toMatchObject({ status: { code: 409 } });
   expect(patches()).toEqual([['All', 'u', version]]);
+});
+
+it('asks for no source of a stream that has more tags than there may be', async () => {
+  const tags = Array.from({ length: 1_001 }, (_, i) => ({
+    name: `t${i}`,
+    from: { kind: 'ImageStreamTag', name: 'web:latest', namespace: `other-${i}` },
+  }));
+  const stream = { metadata: { name: 'web' }, spec: { tags } };
+  const { written, requests } = await write({ verb: 'create', type: 'application/json', stream });
+  await expect(written).rejects.toMatchObject({ status: { code: 422 } });
+  expect(requests).toEqual([]);
 });

@@ -126,6 +126,9 @@ export class StreamWrites {
     // As long as the name that the API server will make of it.
     const assumed = name === '' && generateName !== '' ? `${generateName}00000` : name;
     const faults = streamFaults({ ...next, metadata: { ...next.metadata, namespace, name: assumed } });
+    // Each source is a question to the API server: of more tags than there may be, none is asked.
+    if (faults.some(({ reason }) => reason === 'FieldValueTooMany'))
+      throw invalid('ImageStream', name, faults);
     const changed = changedTags(present?.spec?.tags ?? [], next.spec?.tags ?? [], namespace);
     const missing = await this.#options.sources.faultsOf(exchange, { namespace, name, present }, changed);
     if (faults.length + missing.length > 0) throw invalid('ImageStream', name, [...faults, ...missing]);

@@ -145,15 +145,23 @@ export class KubeClient {
     return this.#json<ListPage<KubeObject>>({ method: 'GET', path, query, accept: metadataOnly, signal });
   }
 
-  /** Reads the objects of a namespace that a field selector picks; at most the first `limit` of them. */
+  /**
+   * Reads the objects of a namespace that a field selector picks; at most the first `limit` of them. Throws a
+   * BodyTooLargeError when these have more than `maxBytes`.
+   */
   async listNamespace<T extends KubeObject>(
     resource: Resource<T>,
-    { namespace, fieldSelector, limit }: { namespace: string; fieldSelector: string; limit: number },
+    {
+      namespace,
+      fieldSelector,
+      limit,
+      maxBytes,
+    }: { namespace: string; fieldSelector: string; limit: number; maxBytes?: number },
     signal: AbortSignal,
   ): Promise<readonly T[]> {
     const query = { fieldSelector, limit: String(limit) };
     const path = resourcePath(resource, { namespace });
-    return (await this.#json<ListPage<T>>({ method: 'GET', path, query, signal })).items;
+    return (await this.#json<ListPage<T>>({ method: 'GET', path, query, signal }, undefined, maxBytes)).items;
   }
 
   /** Creates an object; its place is read from its metadata. With `dryRun` it is only asked whether that would be done. */
@@ -243,7 +251,7 @@ export class KubeClient {
     throw await toError(options, response);
   }
 
-  async #json<T>(options: KubeRequest, write?: Write): Promise<T> {
+  async #json<T>(options: KubeRequest, write?: Write, maxBytes = maxBodyBytes): Promise<T> {
     const fence = options.method === 'GET' ? undefined : this.#fence;
     const signals = fence === undefined ? [options.signal] : [options.signal, fence.signal];
     const signal = AbortSignal.any([...signals, AbortSignal.timeout(callMs)]);
@@ -252,7 +260,7 @@ export class KubeClient {
       const response = await this.#transport.send({ ...options, signal, beforeSend });
       this.#onRequest({ method: options.method, status: response.statusCode, write });
       if (response.statusCode >= 200 && response.statusCode < 300) {
-        return JSON.parse((await readBounded(response.body, maxBodyBytes)).toString()) as T;
+        return JSON.parse((await readBounded(response.body, maxBytes)).toString()) as T;
       }
       const error = await toError(options, response);
       if (error.status !== 429 || attempt > maxBusyRetries) throw error;

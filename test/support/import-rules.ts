@@ -150,6 +150,7 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   'controllers/image-sweeper.ts': ['runtime/clock.ts'],
   'controllers/importer.ts': ['runtime/clock.ts'],
   'controllers/job-replacer.ts': ['runtime/clock.ts'],
+  'controllers/registry-access.ts': ['runtime/bounded-body.ts'],
   'controllers/tag-object-writer.ts': ['runtime/stable-hash.ts'],
   'controllers/tag-objects.ts': ['runtime/stable-hash.ts'],
   'face/face.ts': [
