@@ -50,7 +50,7 @@ export class FaceMetrics {
 
   readonly #waiting = new Gauge({
     name: 'imagestream_face_request_waiting',
-    help: 'Those of them that wait for a place among the 200 that are worked on at a time.',
+    help: 'Those of them that wait for their turn, of all, of their user or for their namespace.',
     registers: this.#registers,
     collect: () => {
       this.#waiting.set(this.#observed.waiting);
