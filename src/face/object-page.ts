@@ -5,8 +5,10 @@ import { BodyTooLargeError } from '../runtime/bounded-body.ts';
 
 /** Objects that are asked for at a time. */
 export const pageSize = 500;
-/** Of objects of the largest size that etcd takes. */
-const smallPageSize = 40;
+/** Of a page that is too long: of objects of the largest size that etcd takes. */
+const smallPageSizes = [40, 8];
+/** Parsed, a page takes several times as much. */
+const maxPageBytes = 16 * 1024 * 1024;
 
 /** One page; a page that is too long is asked for in a smaller one. */
 export async function objectPage<T extends KubeObject>(
@@ -15,10 +17,13 @@ export async function objectPage<T extends KubeObject>(
   options: ListOptions,
   signal: AbortSignal,
 ): Promise<ListPage<T>> {
-  try {
-    return await client.listPage(resource, options, signal);
-  } catch (error) {
-    if (!(error instanceof BodyTooLargeError) || options.limit <= smallPageSize) throw error;
-    return client.listPage(resource, { ...options, limit: smallPageSize }, signal);
+  const sizes = [options.limit, ...smallPageSizes.filter((size) => size < options.limit)];
+  for (const limit of sizes.slice(0, -1)) {
+    try {
+      return await client.listPage(resource, { ...options, limit, maxBytes: maxPageBytes }, signal);
+    } catch (error) {
+      if (!(error instanceof BodyTooLargeError)) throw error;
+    }
   }
+  return client.listPage(resource, { ...options, limit: sizes.at(-1) ?? options.limit }, signal);
 }

@@ -34,6 +34,8 @@ export interface ListOptions {
   readonly fieldSelector?: string;
   /** All namespaces when absent. */
   readonly namespace?: string | undefined;
+  /** Of the page; 64 MiB when absent. A longer one is a BodyTooLargeError. */
+  readonly maxBytes?: number;
 }
 
 /** How a write is made. */
@@ -131,7 +133,7 @@ export class KubeClient {
   ): Promise<ListPage<T>> {
     const query = listQuery(options);
     const path = resourcePath(resource, { namespace: options.namespace });
-    return this.#json<ListPage<T>>({ method: 'GET', path, query, signal });
+    return this.#json<ListPage<T>>({ method: 'GET', path, query, signal }, undefined, options.maxBytes);
   }
 
   /** The same with nothing but the metadata of the objects. */
