@@ -21,6 +21,7 @@ import { FaceServer, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ImageEdits } from './image-edits.ts';
 import { RequestTally } from './request-tally.ts';
+import { RequestTurns } from './request-turns.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
 import { SourceCheck } from './source-check.ts';
 import { notFound } from './status.ts';
@@ -58,6 +59,10 @@ export interface Face {
 
 function isRead({ info: { verb } }: Exchange): boolean {
   return verb === 'get' || verb === 'list';
+}
+
+function isList({ info: { verb } }: Exchange): boolean {
+  return verb === 'list';
 }
 
 function isEdit({ info: { verb } }: Exchange): boolean {
@@ -156,12 +161,24 @@ interface HandlerParts {
   readonly config: FaceConfig;
 }
 
-/** Watches of one caller. */
+/** Watches of one caller, and of the streams of one namespace: callers a tenant has as many as it likes. */
 const maxWatches = 200;
+const maxWatchesOfNamespace = 400;
+/** Answers that are gathered from many objects before they begin. */
+const gatheredTurns = { all: 12, ofUser: 4, ofNamespace: 4, waiting: 500 };
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
 /** Lists of pull secrets for one caller at a time: a namespace may have hundreds of megabytes of them. */
 const maxSecretLists = 2;
+
+/** A watch of the streams of one namespace. */
+function watched(
+  { info: { verb, namespace } }: Exchange,
+  budget: CallerBudget,
+  work: () => Promise<void>,
+): Promise<void> {
+  return verb === 'watch' && namespace !== undefined ? budget.run(namespace, work) : work();
+}
 
 /** Who answers, by resource, or by resource and subresource where that is another one. */
 function createHandlers(parts: HandlerParts): Map<string, Handler> {
@@ -183,9 +200,11 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
   const secrets = new CallerBudget(maxSecretLists);
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
   const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
+  const gathered = new RequestTurns(gatheredTurns);
+  const ofNamespaces = new CallerBudget(maxWatchesOfNamespace);
   return new Map<string, Handler>([
-    ['imagestreams', (exchange) => streams.serve(exchange)],
-    ['imagestreams/layers', (exchange) => layers.serve(exchange)],
+    ['imagestreams', (exchange) => watched(exchange, ofNamespaces, () => streams.serve(exchange))],
+    ['imagestreams/layers', (exchange) => gathered.run(exchange, () => layers.serve(exchange))],
     [
       'imagestreams/secrets',
       (exchange) => secrets.run(exchange.caller.user, () => servePullSecrets(client, exchange)),
@@ -194,10 +213,17 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
       'imagestreamtags',
       (exchange) => {
         refuseStoredName(exchange);
+        if (isList(exchange)) return gathered.run(exchange, () => views.tags(exchange));
         return isRead(exchange) ? views.tags(exchange) : writes.serve(exchange);
       },
     ],
-    ['imagetags', (exchange) => (isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange))],
+    [
+      'imagetags',
+      (exchange) => {
+        if (isList(exchange)) return gathered.run(exchange, () => views.fullTags(exchange));
+        return isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange);
+      },
+    ],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
     ['imagestreammappings', (exchange) => mappings.serve(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],

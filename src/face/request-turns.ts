@@ -3,6 +3,7 @@
  * stranger takes his time with. A tenant has few namespaces, and users as many as it likes.
  */
 import { Places } from '../runtime/places.ts';
+import type { Exchange } from './exchange.ts';
 import { tooManyRequests } from './status.ts';
 
 /** How many turns there are at a time, and how many requests may wait for one. */
@@ -60,6 +61,19 @@ export class RequestTurns {
       throw error;
     } finally {
       this.#waiting--;
+    }
+  }
+
+  /** Does the work of a request when it is its turn. Rejects as {@link take} does, and with what the work rejects with. */
+  async run(
+    { caller: { user }, info: { namespace }, signal }: Pick<Exchange, 'caller' | 'info' | 'signal'>,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const giveBack = await this.take({ user, namespace }, signal);
+    try {
+      await work();
+    } finally {
+      giveBack();
     }
   }
 

@@ -125,7 +125,9 @@ export class StreamWrites {
     const { name = '', generateName = '' } = next.metadata as { name?: string; generateName?: string };
     // As long as the name that the API server will make of it.
     const assumed = name === '' && generateName !== '' ? `${generateName}00000` : name;
-    const faults = streamFaults({ ...next, metadata: { ...next.metadata, namespace, name: assumed } });
+    const all = streamFaults({ ...next, metadata: { ...next.metadata, namespace, name: assumed } });
+    // The name of a stream that is there is as it is, also of one that was made as a custom resource.
+    const faults = present === undefined ? all : all.filter(({ field }) => field !== 'metadata.name');
     // Each source is a question to the API server: of more tags than there may be, none is asked.
     if (faults.some(({ reason }) => reason === 'FieldValueTooMany'))
       throw invalid('ImageStream', name, faults);
