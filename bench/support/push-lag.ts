@@ -102,6 +102,6 @@ async function announce({ port, secret }: PushReceiver, image: string): Promise<
     body: JSON.stringify({ images: [image] }),
   });
   const text = await body.text();
-  const { accepted } = statusCode === 200 ? (JSON.parse(text) as { accepted?: number }) : {};
+  const { accepted } = statusCode === 202 ? (JSON.parse(text) as { accepted?: number }) : {};
   if (accepted !== 1) throw new Error(`the announced push of ${image} was not taken: ${statusCode} ${text}`);
 }

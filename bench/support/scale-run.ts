@@ -120,7 +120,7 @@ async function runAtRest(
       starts.push({ run: started.run, floor });
     }
     if (running === undefined) throw new Error('there was no start');
-    const quiet = { operator: running, ...parts, ms: parts.restMs };
+    const quiet = { ...parts, operator: running, ms: parts.restMs };
     const rest = await progress.step('at rest', () => measureQuiet(world, quiet));
     const { announced, fanouts } = await runAnnounced(world, parts, receiverOf(running));
     return { starts, rest, announced, fanouts, peak: await peakRssBytes(running.pid) };

@@ -23,7 +23,7 @@ import { withSchedule } from './stream-set.ts';
 import type { World } from './world.ts';
 
 /** A JSON object whose members nobody here looks at. */
-export type StoredObject = KubeObject & Readonly<Record<string, unknown>>;
+type StoredObject = KubeObject & Readonly<Record<string, unknown>>;
 
 /** All that the API server has of a stream. */
 export interface StoredStream {
@@ -41,7 +41,7 @@ const answered = '2026-11-20T08:00:00Z';
 const importMs = 60_000;
 
 /** Where a person creates a stream. */
-export function creationPath({ namespace }: StatedStream): string {
+function creationPath({ namespace }: StatedStream): string {
   return `/apis/${servedStreams.apiVersion}/namespaces/${namespace}/imagestreams?fieldManager=${author}`;
 }
 
