@@ -32,7 +32,7 @@ push to a status and to the Deployments behind it.
   --fanout N        those of them that follow one tag (default 1000)
   --starts N        starts, each with its floor before it (default 2)
   --idle TIME       time after a start in which nothing may be written or downloaded (default 60s)
-  --rest TIME       time over which requests and processor are measured at the default period (default 2m)
+  --rest TIME       time over which requests and processor are measured at the default period (default 90s)
   --period TIME     a shorter period, in which all scheduled tags are looked at (default 60s)
   --periods N       such periods that are measured (default 2)
   --pushes N        pushes that are announced, and as many that the schedule finds (default 100)
@@ -99,7 +99,7 @@ function readOptions(): Options | undefined {
       fanout: { type: 'string', default: '1000' },
       starts: { type: 'string', default: '2' },
       idle: { type: 'string', default: '60s' },
-      rest: { type: 'string', default: '2m' },
+      rest: { type: 'string', default: '90s' },
       period: { type: 'string', default: '60s' },
       periods: { type: 'string', default: '2' },
       pushes: { type: 'string', default: '100' },
