@@ -65,7 +65,7 @@ async function main(): Promise<void> {
     );
     const faceContainer = await withProfile(await faceCommand(bundle), options.profile);
     const aggregation = await Aggregation.create(folder.path);
-    const world = await startWorld(stack, progress, aggregation.flags);
+    const world = await startWorld(stack, progress, { apiServerArgs: aggregation.flags });
     const operator = await createOperatorCredentials(world.cluster);
     const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
     const { model, processors, node } = machine();

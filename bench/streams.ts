@@ -56,7 +56,7 @@ async function main(): Promise<void> {
     const container = await progress.step('build the bundle', () =>
       containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
     );
-    const world = await startWorld(stack, progress, audit.flags);
+    const world = await startWorld(stack, progress, { apiServerArgs: audit.flags });
     const operator = await createOperatorCredentials(world.cluster);
     const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
     const { model, processors, node } = machine();

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 /** A place in the log. */
 export type LogMark = number;
 
-/** Requests of one client by kind, for example `HEAD manifests`. */
+/** Requests of one client by kind: `HEAD manifests`, or `HEAD manifests 401` when it had to show a token first. */
 export type RequestCounts = ReadonlyMap<string, number>;
 
 /** The end of the log as it is now. */
@@ -22,11 +22,11 @@ export async function countRequests(
   const counts = new Map<string, number>();
   const lines = createInterface({ input: createReadStream(path, { start: since }) });
   // Combined log format: address - - [time] "METHOD path protocol" status size "referer" "user agent"
-  const pattern = /^\S+ - \S+ \[[^\]]*\] "(\S+) (\S+) [^"]*" \d+ \S+ "[^"]*" "([^"]*)"$/;
+  const pattern = /^\S+ - \S+ \[[^\]]*\] "(\S+) (\S+) [^"]*" (\d+) \S+ "[^"]*" "([^"]*)"$/;
   for await (const line of lines) {
-    const [, method, requested = '', agent = ''] = pattern.exec(line) ?? [];
+    const [, method, requested = '', status, agent = ''] = pattern.exec(line) ?? [];
     if (method === undefined || !agent.startsWith(userAgent)) continue;
-    const kind = `${method} ${endpointOf(requested)}`;
+    const kind = `${method} ${endpointOf(requested)}${status === '401' ? ' 401' : ''}`;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;

@@ -129,7 +129,8 @@ function otherTag(tag: string): string {
   return `${tag}-next`;
 }
 
-function isShown(
+/** Whether an object is the stream, with these images (by tag) as the newest ones of its status. */
+export function isShown(
   { metadata, status }: ImageStream,
   { namespace, name }: StatedStream,
   wanted: ReadonlyMap<string, string>,

@@ -9,6 +9,14 @@ export function wholeNumber(flag: string, text: string): number {
   return value;
 }
 
+/** Milliseconds of a flag whose value is a duration as the operator's settings have it. Throws a sentence. */
+export function durationMs(flag: string, text: string): number {
+  const [, count, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? [];
+  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? ''];
+  if (unitMs === undefined) throw new Error(`${flag} ${text}: must be a duration such as 30s or 1m`);
+  return Number(count) * unitMs;
+}
+
 /** What figures have to be read with. */
 export function machine(): { model: string; processors: number; node: string; date: string } {
   const model = cpus()[0]?.model.trim() ?? 'unknown';

@@ -1,15 +1,15 @@
-/** Writes what the operator would have written for all streams, derived from what it wrote for one. */
-import { fieldManager } from '../../src/api/annotations.ts';
+/** Stores what the operator would have written for all streams, derived from what it wrote for one. */
+import { randomUUID } from 'node:crypto';
 import { arrayOf, canonicalJson, isJsonObject } from '../../src/api/json.ts';
-import { imageStreams, imageStreamTags, images, resourcePath } from '../../src/api/resources.ts';
-import { tagObjectName } from '../../src/domain/tag-object-name.ts';
-import { imageStreams as servedStreams } from '../../test/support/resources.ts';
-import { ApiWriter, writers } from './api-writer.ts';
+import { imageStreams, imageStreamTags, images } from '../../src/api/resources.ts';
 import { eachParallel } from './bounded-parallel.ts';
+import { Etcd, storageKey } from './etcd.ts';
 import { distinctTexts, type StatedStream } from './planned-state.ts';
-import { creationPath, readStored, type StoredObject, type StoredStream } from './template-stream.ts';
+import { readStored, type StoredStream } from './template-stream.ts';
 import { TextTemplate } from './text-template.ts';
 import type { World } from './world.ts';
+
+const writers = 16;
 
 /** A kind of which the operator's state consists. */
 export type StateKind = 'ImageStreams' | 'ImageStreamTags' | 'Images';
@@ -17,9 +17,10 @@ export type StateKind = 'ImageStreams' | 'ImageStreamTags' | 'Images';
 /** The kinds, in the order in which they have to be written. */
 export const stateKinds: readonly StateKind[] = ['ImageStreams', 'ImageStreamTags', 'Images'];
 
-interface Numbered {
-  readonly i: number;
-  readonly stream: StatedStream;
+/** An object of the first stream as it is stored, as a template for those of others. */
+interface StoredText {
+  readonly key: TextTemplate;
+  readonly value: TextTemplate;
 }
 
 /** Derives the other streams from the first. */
@@ -27,29 +28,31 @@ export class DerivedState {
   readonly #world: World;
   readonly #streams: readonly StatedStream[];
   readonly #template: StoredStream;
-  readonly #uids: string[] = [];
+  /** Of the streams. */
+  readonly #uids: readonly string[];
 
   /** `template` is what is stored of the first of the streams. */
   constructor(world: World, streams: readonly StatedStream[], template: StoredStream) {
     this.#world = world;
     this.#streams = streams;
     this.#template = template;
-    this.#uids[0] = template.stream.metadata.uid ?? '';
+    this.#uids = streams.map((_, i) => (i === 0 ? (template.stream.metadata.uid ?? '') : randomUUID()));
   }
 
-  /** Writes all objects of a kind; those of the first stream are there. */
+  /**
+   * Writes all objects of a kind; those of the first stream are there. They are written to etcd, as what the API server
+   * stored of the first stream with other names and digests: it would make the same of them, ten times more slowly.
+   */
   async write(kind: StateKind): Promise<void> {
     const { progress, cluster, signal } = this.#world;
-    const work = {
-      ImageStreams: this.#streamWriter(),
-      ImageStreamTags: this.#tagObjectWriter(),
-      Images: this.#imageWriter(),
-    }[kind];
     const derived = this.#streams.map((stream, i) => ({ i, stream })).slice(1);
-    await using writer = new ApiWriter(cluster.facts);
+    await using etcd = await Etcd.of(cluster, writers);
+    const stored = await this.#storedOf(etcd, kind);
     await progress.counted(`write ${kind} of ${derived.length} streams`, derived.length, (done) =>
-      eachParallel(derived, { limit: writers, signal }, async (each) => {
-        await work(writer, each);
+      eachParallel(derived, { limit: writers, signal }, async ({ i, stream }) => {
+        const texts = distinctTexts(stream, this.#uids[i] ?? '');
+        for (const { key, value } of stored)
+          await etcd.put(key.fill(texts), value.fill(texts.concat(randomUUID())));
         done();
       }),
     );
@@ -60,9 +63,8 @@ export class DerivedState {
     const i = this.#streams.length - 1;
     const stream = this.#streams[i];
     if (stream === undefined) return;
-    const expected = this.#fitted(JSON.stringify(this.#template)).fill(
-      distinctTexts(stream, this.#uids[i] ?? ''),
-    );
+    const uid = this.#uids[i] ?? '';
+    const expected = this.#fitted(JSON.stringify(this.#template)).fill(distinctTexts(stream, uid));
     const want = timeless(JSON.parse(expected));
     const got = timeless(await readStored(this.#world.kube, stream));
     if (want === got) return;
@@ -74,65 +76,33 @@ export class DerivedState {
     );
   }
 
-  #streamWriter(): (writer: ApiWriter, each: Numbered) => Promise<void> {
-    const { metadata, spec, status } = this.#template.stream;
-    const { namespace, name, annotations } = metadata;
-    const created = this.#fitted(
-      JSON.stringify({
-        apiVersion: servedStreams.apiVersion,
-        kind: servedStreams.kind,
-        metadata: { namespace, name, annotations },
-        spec,
+  /** The objects of a kind that the first stream has. */
+  #storedOf(etcd: Etcd, kind: StateKind): Promise<readonly StoredText[]> {
+    const [resource, objects] = {
+      ImageStreams: [imageStreams, [this.#template.stream]] as const,
+      ImageStreamTags: [imageStreamTags, this.#template.tagObjects] as const,
+      Images: [images, this.#template.images] as const,
+    }[kind];
+    return Promise.all(
+      objects.map(async ({ metadata }) => {
+        const key = storageKey(resource, metadata);
+        const value = this.#fitted(await etcd.get(key), metadata.uid ?? '');
+        return { key: this.#fitted(key), value };
       }),
     );
-    const patch = this.#fitted(JSON.stringify({ status }));
-    return async (writer, { i, stream }) => {
-      const texts = distinctTexts(stream, '');
-      const answer = await writer.send({
-        kind: 'create',
-        path: creationPath(stream),
-        body: created.fill(texts),
-      });
-      this.#uids[i] = (JSON.parse(answer) as StoredObject).metadata.uid ?? '';
-      const place = { namespace: stream.namespace, name: stream.name, subresource: 'status' } as const;
-      const statusPath = `${resourcePath(imageStreams, place)}?fieldManager=${fieldManager}`;
-      await writer.send({ kind: 'merge', path: statusPath, body: patch.fill(texts) });
-    };
   }
 
-  #tagObjectWriter(): (writer: ApiWriter, each: Numbered) => Promise<void> {
-    const documents = this.#template.tagObjects.map((object) => {
-      const { namespace, name, labels, annotations = {}, ownerReferences } = object.metadata;
-      const metadata = { namespace, name, labels, annotations, ownerReferences };
-      return this.#fitted(JSON.stringify({ ...object, metadata }));
-    });
-    return async (writer, { i, stream }) => {
-      const texts = distinctTexts(stream, this.#uids[i] ?? '');
-      for (const [j, document] of documents.entries()) {
-        const place = { namespace: stream.namespace, name: tagObjectName(stream.name, stream.tags[j] ?? '') };
-        const path = `${resourcePath(imageStreamTags, place)}?fieldManager=${fieldManager}&force=false`;
-        await writer.send({ kind: 'apply', path, body: document.fill(texts) });
-      }
-    };
-  }
-
-  #imageWriter(): (writer: ApiWriter, each: Numbered) => Promise<void> {
-    const path = `${resourcePath(images, {})}?fieldManager=${fieldManager}`;
-    const documents = this.#template.images.map((image) => {
-      const { name, labels, annotations } = image.metadata;
-      return this.#fitted(JSON.stringify({ ...image, metadata: { name, labels, annotations } }));
-    });
-    return async (writer, { stream }) => {
-      const texts = distinctTexts(stream, '');
-      for (const document of documents)
-        await writer.send({ kind: 'create', path, body: document.fill(texts) });
-    };
-  }
-
-  #fitted(text: string): TextTemplate {
+  get #first(): StatedStream {
     const [first] = this.#streams;
     if (first === undefined) throw new Error('there is no first stream to derive others from');
-    return new TextTemplate(text, distinctTexts(first, this.#uids[0] ?? ''));
+    return first;
+  }
+
+  /** A text of the first stream, to be filled with {@link distinctTexts}, and then the uid of an object of its. */
+  #fitted(text: string, uid = ''): TextTemplate {
+    const words = distinctTexts(this.#first, this.#uids[0] ?? '');
+    // That of the stream itself is among them.
+    return new TextTemplate(text, uid === '' || words.includes(uid) ? words : [...words, uid]);
   }
 }
 

@@ -13,7 +13,7 @@ import { startContainer } from './start-container.ts';
 import { type MemorySamples, sampleRss } from './start-run.ts';
 import { createNamespace } from './stream-set.ts';
 import { importTemplate } from './template-stream.ts';
-import { createFollowers, imageOfFollower, prefixOf, pullSpecAt } from './triggered-set.ts';
+import { createFollowers, FollowerTally, prefixOf, pullSpecAt } from './triggered-set.ts';
 import type { World } from './world.ts';
 
 const sampleMs = 15_000;
@@ -200,15 +200,15 @@ async function moveTag(
   { stream, followers }: { readonly stream: StatedStream; readonly followers: number },
 ): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
   const present = await kube.get(imageStreams, { namespace: stream.namespace, name: stream.name });
-  const tally = countSeen(stream, pullSpecAt(present, 1), followers);
-  const seen = watch.seen(tally.isSeen, { timeoutMs: seenMs, signal });
+  const tally = new FollowerTally(stream, { image: pullSpecAt(present, 1), count: followers });
+  const seen = watch.seen(tally.isComplete, { timeoutMs: seenMs, signal });
   // Only what came first is of interest.
   seen.catch(() => undefined);
   const place = { namespace: stream.namespace, name: stream.name, subresource: 'status' };
   await kube.patch(imageStreams, place, { status: turned(present) });
   const at = performance.now();
   const lastAt = await seen;
-  return { firstMs: tally.firstAt() - at, lastMs: lastAt - at };
+  return { firstMs: tally.firstAt - at, lastMs: lastAt - at };
 }
 
 function turned({ status }: ImageStream): object {
@@ -216,23 +216,4 @@ function turned({ status }: ImageStream): object {
     i === 0 ? { ...entry, items: (entry.items ?? []).toReversed() } : entry,
   );
   return { tags };
-}
-
-/** Counts the Deployments of a stream that are seen with an image. */
-function countSeen(stream: StatedStream, image: string, count: number) {
-  const names = new Set<string>();
-  let firstAt = Number.NaN;
-  return {
-    firstAt: () => firstAt,
-    isSeen: (workload: Workload): boolean => {
-      if (!isOf(stream, workload) || imageOfFollower(workload) !== image) return false;
-      if (names.size === 0) firstAt = performance.now();
-      names.add(workload.metadata.name);
-      return names.size === count;
-    },
-  };
-}
-
-function isOf(stream: StatedStream, { metadata }: Workload): boolean {
-  return metadata.namespace === stream.namespace && metadata.name.startsWith(prefixOf({ stream }));
 }

@@ -29,15 +29,21 @@ export interface ListFloor extends Omit<ListResult, 'endedAt'> {
   readonly ms: number;
 }
 
-/** Lists streams and ImageStreamTags in pages of 500, as the operator does. */
+/** Lists streams and ImageStreamTags, and what else is wanted, in pages of 500, as the operator does. */
 export async function runListFloor(
   facts: ClusterFacts,
-  options: { readonly token: string; readonly nodeFlags: readonly string[]; readonly signal: AbortSignal },
+  options: {
+    readonly token: string;
+    readonly nodeFlags: readonly string[];
+    /** Further collections. */
+    readonly paths?: readonly string[];
+    readonly signal: AbortSignal;
+  },
 ): Promise<ListFloor> {
-  const { token, nodeFlags, signal } = options;
+  const { token, nodeFlags, paths = [], signal } = options;
   const plan: ListPlan = {
     api: { url: facts.url, ca: facts.ca, token },
-    paths: [imageStreams, imageStreamTags].map((resource) => resourcePath(resource, {})),
+    paths: [...[imageStreams, imageStreamTags].map((resource) => resourcePath(resource, {})), ...paths],
     pageSize: 500,
   };
   const startedAt = Date.now();

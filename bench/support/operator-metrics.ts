@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 
 const settlePeriodMs = 250;
+const lookPeriodMs = 100;
 const settleLimitMs = 120_000;
 
 /** Requests to the API server that were no reads, by method. */
@@ -30,6 +31,35 @@ export async function settledWrites(healthUrl: string, signal: AbortSignal): Pro
     if (totalWrites(after) === totalWrites(before) || performance.now() > deadline) return after;
     before = after;
   }
+}
+
+/** Keys that each controller is to have looked at. */
+export type Looks = Readonly<Partial<Record<'imagestream' | 'imagestreamtag' | 'trigger', number>>>;
+
+/** Resolves, at the next look at the counters, once the controllers have done so many reconciles and have none waiting. */
+export async function looksDone(
+  healthUrl: string,
+  { looks, signal }: { readonly looks: Looks; readonly signal: AbortSignal },
+): Promise<void> {
+  const deadline = performance.now() + settleLimitMs;
+  for (;;) {
+    const { body } = await request(`${healthUrl}/metrics`);
+    const text = await body.text();
+    const missing = Object.entries(looks).filter(([controller, count]) => !isDone(text, controller, count));
+    if (missing.length === 0) return;
+    if (performance.now() > deadline)
+      throw new Error(`after ${settleLimitMs / 1_000} s not looked at: ${JSON.stringify(missing)}`);
+    await delay(lookPeriodMs, undefined, { signal });
+  }
+}
+
+function isDone(metrics: string, controller: string, count: number): boolean {
+  const value = (name: string, labels: string): number => {
+    const pattern = new RegExp(`^${name}\\{controller="${controller}"${labels}\\} (\\d+)$`, 'm');
+    return Number(pattern.exec(metrics)?.[1] ?? Number.NaN);
+  };
+  const looked = value('imagestream_reconcile_total', ',result="success"');
+  return looked >= count && value('imagestream_queue_depth', '') === 0;
 }
 
 /** What came to `before` since. */

@@ -10,7 +10,7 @@ export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1024 ** 2)} MB`;
 }
 
-/** Prints lines to standard output; every step ends early when the signal is aborted. */
+/** Prints tables to standard output and all else to standard error; every step ends early when the signal is aborted. */
 export class Progress {
   readonly signal: AbortSignal;
 
@@ -19,14 +19,14 @@ export class Progress {
   }
 
   line(text = ''): void {
-    process.stdout.write(`${text}\n`);
+    process.stderr.write(`${text}\n`);
   }
 
   /** Does something and says how long it took. */
   async step<T>(text: string, work: () => Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
     const startedAt = performance.now();
-    process.stdout.write(`  ${text} … `);
+    process.stderr.write(`  ${text} … `);
     const result = await work();
     this.signal.throwIfAborted();
     this.line(seconds(performance.now() - startedAt));
@@ -39,7 +39,7 @@ export class Progress {
     const done = (): void => {
       const tenths = Math.floor((10 * ++count) / total);
       if (tenths < 10 && tenths > Math.floor((10 * (count - 1)) / total))
-        process.stdout.write(`${tenths * 10}% `);
+        process.stderr.write(`${tenths * 10}% `);
     };
     return this.step(text, () => work(done));
   }
@@ -55,8 +55,7 @@ export class Progress {
       `| ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
     const [head = [], ...body] = cells;
     const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-    this.line();
-    for (const line of [head, rule, ...body]) this.line(text(line));
-    this.line();
+    const lines = [head, rule, ...body].map((line) => `${text(line)}\n`);
+    process.stdout.write(`\n${lines.join('')}\n`);
   }
 }

@@ -1,7 +1,13 @@
 /** Images whose metadata is about as large as that of Docker's official ones for nginx or Python. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { type Blob, type BuiltManifest, pushManifest, uploadBlob } from '../../test/support/images.ts';
+import {
+  type Blob,
+  type BuiltManifest,
+  mountBlob,
+  pushManifest,
+  uploadBlob,
+} from '../../test/support/images.ts';
 import type { RegistryServer } from '../../test/support/registry-server.ts';
 
 const created = '2026-11-03T18:22:07Z';
@@ -34,18 +40,28 @@ export function sampleImage(name: string): SampleImage {
   return { digest: manifest.digest, mediaType, manifest: manifest.bytes, config, revision };
 }
 
+/** How the layers, which all images share, come into a repository; or they are there. */
+export type LayerSource = 'upload' | 'present' | { readonly mountFrom: string };
+
 /** Pushes images under tags of a repository, in the order of the list. */
 export async function pushSamples(
   registry: RegistryServer,
   repository: string,
   images: readonly { readonly tag: string; readonly image: SampleImage }[],
+  source: LayerSource = 'upload',
 ): Promise<void> {
   const target = registry.target(repository);
-  await Promise.all(layers.map((layer) => uploadBlob(target, layer)));
+  if (source === 'upload') await Promise.all(layers.map((layer) => uploadBlob(target, layer)));
+  if (typeof source === 'object') await mountLayers(registry, repository, source.mountFrom);
   for (const { tag, image } of images) {
     await uploadBlob(target, image.config);
     await pushManifest(registry.target(repository, tag), image);
   }
+}
+
+async function mountLayers(registry: RegistryServer, repository: string, from: string): Promise<void> {
+  const target = registry.target(repository, undefined, from);
+  await Promise.all(layers.map(({ digest }) => mountBlob(target, { digest, from })));
 }
 
 function configuration(revision: string): object {

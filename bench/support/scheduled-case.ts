@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OperatorProcess } from '../../test/support/operator-process.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
+import { durationMs } from './command-line.ts';
 import { planStreams, pushShared, type Shape } from './image-set.ts';
 import { ImportWatch } from './import-watch.ts';
 import { type ApiWrites, apiWrites, settledWrites, totalWrites, writesSince } from './operator-metrics.ts';
@@ -31,7 +32,7 @@ export async function runScheduledCase(
   { period, periods }: { readonly period: string; readonly periods: number },
 ): Promise<ScheduledRun> {
   const { progress, cluster, kube, signal } = world;
-  const periodMs = durationMs(period);
+  const periodMs = durationMs('--period', period);
   const namespace = 'bench-scheduled';
   const streams = planStreams(shape, 'scheduled');
   const tags = shape.streams * shape.tagsPerStream;
@@ -90,12 +91,4 @@ async function measure(
   const load = await meter.stop();
   const writes = writesSince(before, await apiWrites(operator.healthUrl));
   return { requests, writes, cpuMs: cpu, peakRssBytes: await peakRssBytes(operator.pid), load };
-}
-
-/** Milliseconds of a duration as the operator's settings have it. */
-function durationMs(text: string): number {
-  const [, count, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? [];
-  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? ''];
-  if (unitMs === undefined) throw new Error(`--period ${text}: must be a duration such as 30s or 1m`);
-  return Number(count) * unitMs;
 }

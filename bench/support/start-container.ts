@@ -10,6 +10,8 @@ export interface StartOptions {
   /** With the program's own rights. */
   readonly kubeconfigPath: string;
   readonly signal: AbortSignal;
+  /** Whether it waits for a Lease, as in a cluster; it does not unless told. */
+  readonly elects?: boolean;
   /** Flags of the operator. */
   readonly args?: readonly string[];
   /** Of the face: the flags that say where it listens, and the log line that it is ready with. */
@@ -18,13 +20,14 @@ export interface StartOptions {
 
 /** Resolves when it is ready. Throws, with what it printed, when it ends before that or the signal is aborted. */
 export async function startContainer(options: StartOptions): Promise<OperatorProcess> {
-  const { container, kubeconfigPath, signal, args = [], face } = options;
+  const { container, kubeconfigPath, signal, elects = false, args = [], face } = options;
   const { command, environment } = container;
   const { listenFlags, readyLine = 'operator ready' } = face ?? {};
   const operator = OperatorProcess.spawn({
     kubeconfigPath,
     command,
     environment,
+    elects,
     args,
     ...(listenFlags === undefined ? {} : { listenFlags }),
   });

@@ -1,8 +1,9 @@
 /** A start of the operator over a state that is in order: how long it takes, what it asks, and what memory it has then. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditedWrite, type AuditLog, countByKind } from '../../test/support/audit-log.ts';
+import { type AuditedWrite, type AuditLog, countByKind, isWrite } from '../../test/support/audit-log.ts';
 import type { OperatorProcess } from '../../test/support/operator-process.ts';
 import { countRequests, markLog, type RequestCounts } from './access-log.ts';
+import { type Looks, looksDone } from './operator-metrics.ts';
 import { operatorAgent } from './operator-run.ts';
 import { cpuMs, peakRssBytes, rssBytes, startLoadMeter } from './process-usage.ts';
 import { megabytes } from './progress.ts';
@@ -27,12 +28,16 @@ export function memoryText({ min, median, max }: MemorySamples): string {
 export interface StartRun {
   /** From the start of the process to its log line `operator ready`. */
   readonly readyMs: number;
-  /** Processor time until then. */
+  /** From the start of the process until it had looked at all that {@link StartRunOptions.looks} says. */
+  readonly lookedMs: number | undefined;
+  /** Processor time until it was ready. */
   readonly readyCpuMs: number;
   /** Processor time after that, until the memory was measured. */
   readonly idleCpuMs: number;
   /** Writes to the API server by kind, and a few of them, until the memory was measured. */
   readonly writes: ReadonlyMap<string, number>;
+  /** Reads by kind, if the log has them. */
+  readonly reads: ReadonlyMap<string, number>;
   readonly someWrites: readonly AuditedWrite[];
   readonly requests: RequestCounts;
   readonly rss: MemorySamples;
@@ -50,13 +55,15 @@ export interface StartRunOptions {
   readonly idleMs: number;
   /** Milliseconds after that, over which memory is measured. */
   readonly sampleMs: number;
+  /** What it is to look at before it is left alone. */
+  readonly looks?: Looks;
 }
 
 /** Starts the operator and measures; it then still runs. */
 export async function measureStart(
   { progress, cluster, signal }: World,
   name: string,
-  { audit, start, idleMs, sampleMs }: StartRunOptions,
+  { audit, start, idleMs, sampleMs, looks }: StartRunOptions,
 ): Promise<{ readonly operator: OperatorProcess; readonly run: StartRun }> {
   const { logPath } = cluster.registry;
   const [auditMark, registryMark] = [await audit.mark(), await markLog(logPath)];
@@ -67,16 +74,23 @@ export async function measureStart(
     const readyMs = readyAt(operator) - startedAt;
     const readyCpuMs = await cpuMs(operator.pid);
     const { foreign } = await meter.stop(readyCpuMs);
+    if (looks !== undefined)
+      await progress.step(`${name}: until it has looked at everything`, () =>
+        looksDone(operator.healthUrl, { looks, signal }),
+      );
+    const lookedMs = looks === undefined ? undefined : Date.now() - startedAt;
     await progress.step(`${name}: leave it alone`, () => delay(idleMs, undefined, { signal }));
     const rss = await progress.step(`${name}: measure its memory`, () =>
       sampleRss(operator.pid, { ms: sampleMs, signal }),
     );
-    const writes = await audit.since(auditMark);
+    const [writes, reads] = partition(await audit.since(auditMark), isWrite);
     const run: StartRun = {
       readyMs,
+      lookedMs,
       readyCpuMs,
       idleCpuMs: (await cpuMs(operator.pid)) - readyCpuMs,
       writes: countByKind(writes),
+      reads: countByKind(reads),
       someWrites: writes.slice(0, 5),
       requests: await countRequests(logPath, { since: registryMark, userAgent: operatorAgent }),
       rss,
@@ -114,6 +128,10 @@ export function spreadOf(numbers: readonly number[]): MemorySamples {
   const sorted = numbers.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
   return { min: at(0), median: at(0.5), max: at(1) };
+}
+
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function readyAt(operator: OperatorProcess): number {

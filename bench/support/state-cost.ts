@@ -1,11 +1,11 @@
 /** What a state costs its API server: bytes in etcd, and memory. */
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { KubeObject, Resource } from '../../src/api/resources.ts';
 import { imageStreams, imageStreamTags, images, resourcePath } from '../../src/api/resources.ts';
 import type { Cluster } from '../../test/support/cluster.ts';
+import { programOf } from './cluster-program.ts';
+import { Etcd } from './etcd.ts';
 import { rssBytes } from './process-usage.ts';
 import type { World } from './world.ts';
 
@@ -32,7 +32,8 @@ export interface StateCost extends ApiMemory {
  * read everything.
  */
 export async function measureCost({ cluster, signal }: World): Promise<StateCost> {
-  const etcd = await etcdBytes(await programOf(cluster, 'kube-apiserver'));
+  await using store = await Etcd.of(cluster);
+  const etcd = await store.usedBytes();
   await cluster.restartApiServer();
   // A kind is read, in all of its versions, when somebody asks for it first.
   await using api = new PatientClient(cluster);
@@ -47,37 +48,6 @@ export async function apiMemory({ cluster, signal }: World): Promise<ApiMemory> 
   await using api = new PatientClient(cluster);
   const apiRss = await rssBytes((await programOf(cluster, 'kube-apiserver')).pid);
   return { apiHeap: await settledHeap(api, signal), apiRss };
-}
-
-/** A program of the cluster that runs now. */
-interface Program {
-  readonly pid: number;
-  readonly args: readonly string[];
-}
-
-async function programOf(cluster: Cluster, name: string): Promise<Program> {
-  for (const pid of cluster.pids) {
-    const [path = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
-    if (basename(path) === name) return { pid, args };
-  }
-  throw new Error(`${name} does not run`);
-}
-
-/** etcd's own HTTP gateway, which speaks JSON; numbers are texts there. */
-async function etcdBytes({ args }: Program): Promise<number> {
-  const flag = '--etcd-servers=';
-  const url = args.find((arg) => arg.startsWith(flag))?.slice(flag.length);
-  const ask = async <T>(path: string, question: object): Promise<T> => {
-    const options = { method: 'POST', body: JSON.stringify(question), headersTimeout: readLimitMs } as const;
-    const { statusCode, body } = await request(`${url}/v3/${path}`, options);
-    const text = await body.text();
-    if (statusCode !== 200) throw new Error(`etcd's ${path}: ${statusCode} ${text}`);
-    return JSON.parse(text) as T;
-  };
-  const { header } = await ask<{ header: { revision: string } }>('maintenance/status', {});
-  await ask('kv/compaction', { revision: header.revision, physical: true });
-  await ask('maintenance/defragment', {});
-  return Number((await ask<{ dbSize: string }>('maintenance/status', {})).dbSize);
 }
 
 /** Reads from an API server that is busy with its memory, and may take minutes. */

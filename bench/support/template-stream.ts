@@ -19,10 +19,11 @@ import { settledWrites } from './operator-metrics.ts';
 import { imageOf, imagesOf, type StatedStream } from './planned-state.ts';
 import { pushSamples } from './sample-image.ts';
 import { type StartOptions, startContainer } from './start-container.ts';
+import { withSchedule } from './stream-set.ts';
 import type { World } from './world.ts';
 
 /** A JSON object whose members nobody here looks at. */
-export type StoredObject = KubeObject & Readonly<Record<string, unknown>>;
+type StoredObject = KubeObject & Readonly<Record<string, unknown>>;
 
 /** All that the API server has of a stream. */
 export interface StoredStream {
@@ -40,21 +41,22 @@ const answered = '2026-11-20T08:00:00Z';
 const importMs = 60_000;
 
 /** Where a person creates a stream. */
-export function creationPath({ namespace }: StatedStream): string {
+function creationPath({ namespace }: StatedStream): string {
   return `/apis/${servedStreams.apiVersion}/namespaces/${namespace}/imagestreams?fieldManager=${author}`;
 }
 
-/** Imports the stream: its old images at the first, its current ones when asked. */
+/** Imports the stream, whose first tags are `scheduled`: its old images at the first, its current ones when asked. */
 export async function importTemplate(
   { kube, cluster, signal }: World,
   stream: StatedStream,
   start: StartOptions,
+  { scheduled = 0 }: { readonly scheduled?: number } = {},
 ): Promise<StoredStream> {
   const { namespace, name, repository, tags } = stream;
   const { registry, facts } = cluster;
   await using writer = new ApiWriter(facts);
   const follows = Object.fromEntries(tags.map((tag) => [tag, `${registry.host}/${repository}:${tag}`]));
-  const body = JSON.stringify(imageStream({ namespace, name, tags: follows }));
+  const body = JSON.stringify(withSchedule(imageStream({ namespace, name, tags: follows }), scheduled));
   await pushSamples(registry, repository, imagesOf(stream, 'old'));
   await writer.send({ kind: 'create', path: creationPath(stream), body });
   const operator = await startContainer(start);

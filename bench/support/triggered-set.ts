@@ -50,6 +50,39 @@ export function imageOfFollower({ spec }: Workload): string | undefined {
   return spec.template.spec.containers.find(({ name }) => name === container)?.image;
 }
 
+/** Counts the Deployments of a stream that are seen with an image. */
+export class FollowerTally {
+  readonly #prefix: string;
+  readonly #namespace: string;
+  readonly #image: string;
+  readonly #count: number;
+  readonly #names = new Set<string>();
+  #firstAt = Number.NaN;
+
+  /** `count` is how many there are. */
+  constructor(stream: StatedStream, { image, count }: { readonly image: string; readonly count: number }) {
+    this.#namespace = stream.namespace;
+    this.#prefix = prefixOf({ stream });
+    this.#image = image;
+    this.#count = count;
+  }
+
+  /** When the first of them was seen, as of `performance.now`; NaN before that. */
+  get firstAt(): number {
+    return this.#firstAt;
+  }
+
+  /** True when all have been seen with this one. */
+  readonly isComplete = (workload: Workload): boolean => {
+    const { namespace, name } = workload.metadata;
+    if (namespace !== this.#namespace || !name.startsWith(this.#prefix)) return false;
+    if (imageOfFollower(workload) !== this.#image) return false;
+    if (this.#names.size === 0) this.#firstAt = performance.now();
+    this.#names.add(name);
+    return this.#names.size === this.#count;
+  };
+}
+
 /** What the history of the first tag of a stream has at a place, the newest at 0. */
 export function pullSpecAt({ status }: ImageStream, place: number): string {
   const spec = status?.tags?.[0]?.items?.[place]?.dockerImageReference;

@@ -26,6 +26,7 @@ export interface AuditedWrite {
 
 interface AuditEvent {
   readonly verb: string;
+  readonly stage?: string;
   readonly requestURI?: string;
   readonly user?: {
     readonly username?: string;
@@ -79,11 +80,12 @@ export class AuditLog {
     return (await stat(this.#path)).size;
   }
 
-  /** The writes since a mark. */
+  /** The writes since a mark, or all requests; a watch counts when it begins. */
   async since(mark: AuditMark): Promise<readonly AuditedWrite[]> {
     const writes: AuditedWrite[] = [];
     for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
-      writes.push(requestIn(line));
+      const event = JSON.parse(line) as AuditEvent;
+      if (!isEndOfWatch(event)) writes.push(requestIn(event));
     }
     return writes;
   }
@@ -100,8 +102,18 @@ export class AuditLog {
   }
 }
 
-function requestIn(line: string): AuditedWrite {
-  const { verb, requestURI, user, objectRef, responseStatus } = JSON.parse(line) as AuditEvent;
+/** A watch that was granted is noted twice. */
+function isEndOfWatch({ verb, stage, responseStatus }: AuditEvent): boolean {
+  return verb === 'watch' && stage === 'ResponseComplete' && responseStatus?.code === 200;
+}
+
+/** Tells the writes among all requests. */
+export function isWrite({ kind }: AuditedWrite): boolean {
+  return writeVerbs.includes(kind.slice(0, kind.indexOf(' ')));
+}
+
+function requestIn(event: AuditEvent): AuditedWrite {
+  const { verb, requestURI, user, objectRef, responseStatus } = event;
   const { resource = requestURI, subresource, namespace = '', name = '' } = objectRef ?? {};
   const place = [resource, subresource].filter((part) => part !== undefined).join('/');
   const code = responseStatus?.code ?? 0;

@@ -19,7 +19,7 @@ import { freePorts, type PickPorts } from './free-ports.ts';
 import { KubeClient } from './kube-client.ts';
 import { type KubectlResult, runKubectl } from './kubectl.ts';
 import { ProgramRunner, type RunningProgram } from './program-runner.ts';
-import { RegistryServer } from './registry-server.ts';
+import { type RegistryAuth, RegistryServer } from './registry-server.ts';
 import { serviceAccounts } from './resources.ts';
 import { retryWithNewPorts } from './retry-with-new-ports.ts';
 import { createTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly controllerManager?: boolean;
   /** An image registry. Default true. */
   readonly registry?: boolean;
+  /** Who gets into it; everybody unless told. */
+  readonly registryAuth?: RegistryAuth | undefined;
   /**
    * Folder with CustomResourceDefinitions to install. They come before the controller manager, whose garbage
    * collector looks for new kinds only every 30 seconds.
@@ -93,6 +95,7 @@ export class Cluster {
         port: layout.registryPort,
         assets: options.assets,
         folder: join(layout.dir, 'registry'),
+        auth: options.registryAuth,
       });
     }
   }

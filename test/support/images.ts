@@ -263,6 +263,15 @@ export async function uploadBlob(target: ImageTarget, { digest, bytes }: Blob): 
   await send(target, { method: 'PUT', path: url.href, content, status: 201 });
 }
 
+/** Puts a blob into a repository that another one of the same registry has. */
+export async function mountBlob(
+  target: ImageTarget,
+  { digest, from }: { readonly digest: string; readonly from: string },
+): Promise<void> {
+  const query = new URLSearchParams({ mount: digest, from });
+  await send(target, { method: 'POST', path: `blobs/uploads/?${query.toString()}`, status: 201 });
+}
+
 interface RegistryWrite {
   readonly method: 'POST' | 'PUT' | 'DELETE';
   /** Below the repository, or a whole URL. */

@@ -79,9 +79,9 @@ export class RegistryServer {
     return join(this.#folder, 'registry.log');
   }
 
-  /** Where to push images of this repository, with all that it takes to get in. */
-  target(repository: string, tag?: string): ImageTarget {
-    const authorization = this.#pushAuthorization(repository);
+  /** Where to push images of this repository, with all that it takes to get in, and to mount blobs of another one. */
+  target(repository: string, tag?: string, mountedFrom?: string): ImageTarget {
+    const authorization = this.#pushAuthorization(repository, mountedFrom);
     return {
       host: this.host,
       repository,
@@ -161,7 +161,7 @@ export class RegistryServer {
     return join(this.#folder, 'jwks.json');
   }
 
-  #pushAuthorization(repository: string): string | undefined {
+  #pushAuthorization(repository: string, mountedFrom: string | undefined): string | undefined {
     const { auth } = this.#protection;
     switch (auth?.kind) {
       case undefined:
@@ -169,7 +169,7 @@ export class RegistryServer {
       case 'htpasswd':
         return basicAuthorization(auth.users[0]);
       case 'token':
-        return `Bearer ${auth.server.issue(repository, ['pull', 'push', 'delete'])}`;
+        return `Bearer ${auth.server.issue(repository, ['pull', 'push', 'delete'], mountedFrom)}`;
     }
   }
 

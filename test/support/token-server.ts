@@ -128,9 +128,11 @@ export class TokenServer implements AsyncDisposable {
     this.#users = users;
   }
 
-  /** A token for anything, as the registry accepts it. */
-  issue(repository: string, actions: readonly string[]): string {
-    return this.#sign([{ type: 'repository', name: repository, actions }], 'test');
+  /** A token for anything, as the registry accepts it, and for pulls from another repository. */
+  issue(repository: string, actions: readonly string[], pulledFrom?: string): string {
+    const own = { type: 'repository', name: repository, actions };
+    const other = pulledFrom === undefined ? [] : [{ ...own, name: pulledFrom, actions: ['pull'] }];
+    return this.#sign([own, ...other], 'test');
   }
 
   /** A token that looks right and is signed with a key that the registry does not know. */
