@@ -20,10 +20,16 @@ export interface AuditedWrite {
   readonly name: string;
   /** Tells the token that was used from others of the same user: `JTI=` and its `jti` claim; empty when it has none. */
   readonly credential: string;
+  /** What was sent, of the resources whose bodies are noted. */
+  readonly body: unknown;
+  /** True when it was only asked whether it would be done. */
+  readonly isDryRun: boolean;
 }
 
 interface AuditEvent {
   readonly verb: string;
+  readonly requestURI?: string;
+  readonly requestObject?: unknown;
   readonly user?: { readonly extra?: Readonly<Record<string, readonly string[]>> };
   readonly objectRef?: {
     readonly resource?: string;
@@ -45,14 +51,31 @@ export class AuditLog {
     this.flags = [`--audit-policy-file=${policy}`, `--audit-log-path=${path}`];
   }
 
-  /** Makes the files in a folder. */
-  static async create({ folder, user }: { folder: string; user: string }): Promise<AuditLog> {
+  /** Makes the files in a folder. Of the resources in `bodies`, by API group, also what was sent is noted. */
+  static async create({
+    folder,
+    user,
+    bodies = {},
+  }: {
+    folder: string;
+    user: string;
+    bodies?: Readonly<Record<string, readonly string[]>>;
+  }): Promise<AuditLog> {
     const policy = join(folder, 'audit-policy.json');
     const document = {
       apiVersion: 'audit.k8s.io/v1',
       kind: 'Policy',
       omitStages: ['RequestReceived'],
-      rules: [{ level: 'Metadata', users: [user], verbs: writeVerbs }, { level: 'None' }],
+      rules: [
+        ...Object.entries(bodies).map(([group, resources]) => ({
+          level: 'Request',
+          users: [user],
+          verbs: writeVerbs,
+          resources: [{ group, resources }],
+        })),
+        { level: 'Metadata', users: [user], verbs: writeVerbs },
+        { level: 'None' },
+      ],
     };
     await writeFile(policy, JSON.stringify(document));
     const path = join(folder, 'audit.log');
@@ -69,13 +92,15 @@ export class AuditLog {
   async since(mark: AuditMark): Promise<readonly AuditedWrite[]> {
     const writes: AuditedWrite[] = [];
     for await (const line of createInterface({ input: createReadStream(this.#path, { start: mark }) })) {
-      const { verb, user, objectRef = {}, responseStatus } = JSON.parse(line) as AuditEvent;
+      const event = JSON.parse(line) as AuditEvent;
+      const { verb, user, objectRef = {}, responseStatus, requestURI = '', requestObject: body } = event;
       const { resource = '', subresource, namespace = '', name = '' } = objectRef;
       const place = subresource === undefined ? resource : `${resource}/${subresource}`;
       const code = responseStatus?.code ?? 0;
       const kind = `${verb} ${place}${code >= 200 && code < 300 ? '' : ` ${code}`}`;
       const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
-      writes.push({ kind, namespace, name, credential });
+      const isDryRun = /[?&]dryRun=/.test(requestURI);
+      writes.push({ kind, namespace, name, credential, body, isDryRun });
     }
     return writes;
   }
