@@ -26,6 +26,9 @@ export interface AuditedWrite {
   readonly isDryRun: boolean;
 }
 
+/** Plural names of resources by API group. */
+type ResourcesByGroup = Readonly<Record<string, readonly string[]>>;
+
 interface AuditEvent {
   readonly verb: string;
   readonly requestURI?: string;
@@ -51,15 +54,20 @@ export class AuditLog {
     this.flags = [`--audit-policy-file=${policy}`, `--audit-log-path=${path}`];
   }
 
-  /** Makes the files in a folder. Of the resources in `bodies`, by API group, also what was sent is noted. */
+  /**
+   * Makes the files in a folder. Of the resources in `bodies`, by API group, also what was sent is noted; of those in `silent`
+   * nothing: an operator with an election writes its Lease all the time.
+   */
   static async create({
     folder,
     user,
     bodies = {},
+    silent = {},
   }: {
     folder: string;
     user: string;
-    bodies?: Readonly<Record<string, readonly string[]>>;
+    bodies?: ResourcesByGroup;
+    silent?: ResourcesByGroup;
   }): Promise<AuditLog> {
     const policy = join(folder, 'audit-policy.json');
     const document = {
@@ -67,12 +75,8 @@ export class AuditLog {
       kind: 'Policy',
       omitStages: ['RequestReceived'],
       rules: [
-        ...Object.entries(bodies).map(([group, resources]) => ({
-          level: 'Request',
-          users: [user],
-          verbs: writeVerbs,
-          resources: [{ group, resources }],
-        })),
+        ...rulesFor(silent, { level: 'None' }),
+        ...rulesFor(bodies, { level: 'Request', users: [user], verbs: writeVerbs }),
         { level: 'Metadata', users: [user], verbs: writeVerbs },
         { level: 'None' },
       ],
@@ -115,6 +119,13 @@ export class AuditLog {
       before = after;
     }
   }
+}
+
+function rulesFor(resources: ResourcesByGroup, rule: object): readonly object[] {
+  return Object.entries(resources).map(([group, names]) => ({
+    ...rule,
+    resources: [{ group, resources: names }],
+  }));
 }
 
 /** Writes by kind. */

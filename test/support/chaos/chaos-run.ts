@@ -109,7 +109,8 @@ async function openArena(
   };
   onEvent(`seed ${options.seed}`);
   const bodies = { apps: ['deployments'], batch: ['jobs', 'cronjobs'] };
-  const audit = await AuditLog.create({ folder, user: operatorUser, bodies });
+  const silent = { 'coordination.k8s.io': ['leases'] };
+  const audit = await AuditLog.create({ folder, user: operatorUser, bodies, silent });
   const cluster = await startCluster({ assets, crds, signal, apiServerArgs: audit.flags });
   stack.defer(() => cluster.stop());
   const { kubeconfigPath } = await createOperatorCredentials(cluster);
