@@ -13,7 +13,7 @@ import { SeededRandom } from './seeded-random.ts';
 /** What else happens in a round in which the operator is killed. */
 export const troubles = [
   'none',
-  /** What the killed one had sent arrives when its follower works. */
+  /** What the killed one had sent arrives when the next one has worked for a while. */
   'late writes',
   'connections to the API server cut',
   'slow API server',
@@ -37,8 +37,12 @@ export type CrewMode = 'one' | 'two';
 /** When the operator is killed, after the round has begun. */
 export type Moment =
   | { readonly kind: 'time'; readonly ms: number }
-  /** So many pieces of requests later: in the middle of its work. */
-  | { readonly kind: 'traffic'; readonly to: 'API server' | 'registry'; readonly pieces: number };
+  /** So many pieces of requests later, or so many writes to the API server: in the middle of its work. */
+  | {
+      readonly kind: 'traffic';
+      readonly what: 'to the API server' | 'to the registry' | 'write';
+      readonly count: number;
+    };
 
 /** Actions one after the other, a trouble, and a kill at some moment. */
 export interface Round {
@@ -124,9 +128,10 @@ class ScriptMaker {
 
   #moment(): Moment {
     const random = this.#random;
-    if (random.chance(0.3)) return { kind: 'time', ms: random.below(1_500) };
-    if (random.chance(0.3)) return { kind: 'traffic', to: 'registry', pieces: 1 + random.below(8) };
-    return { kind: 'traffic', to: 'API server', pieces: 1 + random.below(40) };
+    const what = random.pick(['time', 'to the API server', 'to the registry', 'write', 'write'] as const);
+    if (what === 'time') return { kind: 'time', ms: random.below(1_500) };
+    const most = { 'to the API server': 40, 'to the registry': 8, write: 12 }[what];
+    return { kind: 'traffic', what, count: 1 + random.below(most) };
   }
 
   #setUp(): void {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Cluster } from '../cluster.ts';
 import type { Moment, Round } from './chaos-script.ts';
-import type { FlakyLink } from './flaky-link.ts';
+import { anyPiece, aWrite, aWriteOfWork, type FlakyLink } from './flaky-link.ts';
 import { leaseIsOverMs, type Member, type OperatorCrew } from './operator-crew.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -21,12 +21,16 @@ export interface TroubleOptions {
 /** Longest wait for the moment of a kill: when nothing passes it comes all the same. */
 const momentMs = 2_500;
 
-/** Makes the trouble of a round, and kills at its moment. Resolves when both are over. */
-export async function makeTrouble(options: TroubleOptions, round: Round): Promise<void> {
+/** Makes the trouble of a round, and kills at its moment. Resolves when both are over. `acted` is when the actions of the round are. */
+export async function makeTrouble(
+  options: TroubleOptions,
+  round: Round,
+  acted: Promise<unknown>,
+): Promise<void> {
   if (round.trouble !== 'none') options.onEvent(`trouble: ${round.trouble}`);
   switch (round.trouble) {
     case 'late writes':
-      return killWithLateWrites(options, round);
+      return killWithLateWrites(options, round, acted);
     case 'leader stopped':
       return killAfterHoldUp(options, round, {
         begin: ({ operator }) => operator.kill('SIGSTOP'),
@@ -81,18 +85,22 @@ async function killAtMoment(options: TroubleOptions, round: Round): Promise<void
   for (const victim of victims) if (victim !== undefined) crew.kill(victim);
 }
 
-/** The next one works when the requests that the killed one had sent arrive. */
-async function killWithLateWrites(options: TroubleOptions, { moment }: Round): Promise<void> {
-  const { crew, random } = options;
+/** What the killed one had sent last arrives when the next one has done the work. */
+async function killWithLateWrites(
+  options: TroubleOptions,
+  { moment }: Round,
+  acted: Promise<unknown>,
+): Promise<void> {
+  const { crew, onEvent } = options;
   const victim = await crew.someWorker();
-  await momentOf(options, moment);
+  const writes = moment.kind === 'time' ? 1 : 1 + (moment.count % 4);
+  await inTime(victim.link.stoppedAt(writes, aWriteOfWork));
   victim.link.stop();
-  await delay(random.below(300));
   crew.kill(victim);
   await victim.operator.exited;
   await crew.someWorker();
-  await delay(random.below(1_000));
-  options.onEvent(`late writes of ${victim.name} arrive`);
+  await acted;
+  onEvent(`late writes of ${victim.name} arrive`);
   victim.link.resume();
 }
 
@@ -122,9 +130,14 @@ async function momentOf({ crew, registryLink }: TroubleOptions, moment: Moment):
   }
   const [member] = crew.members;
   const worker = crew.worker ?? member;
-  const link = moment.to === 'registry' ? registryLink : worker?.link;
+  const { what, count } = moment;
+  if (what === 'to the registry') await inTime(registryLink.passed(count, anyPiece));
+  else await inTime(worker?.link.passed(count, what === 'write' ? aWrite : anyPiece));
+}
+
+async function inTime(moment: Promise<void> | undefined): Promise<void> {
   const over = new AbortController();
-  await Promise.race([link?.passed(moment.pieces), delay(momentMs, undefined, { signal: over.signal })]);
+  await Promise.race([moment, delay(momentMs, undefined, { signal: over.signal }).catch(() => undefined)]);
   over.abort();
 }
 

@@ -20,6 +20,9 @@ type StatusTag = NonNullable<StreamStatus['tags']>[number] & {
   };
 };
 
+/** Longer than the operator lets a registry alone that was away for a moment, or an object that could not be written. */
+const hopeMs = 45_000;
+
 /** Options of {@link ChaosWorld}. */
 export interface WorldOptions {
   readonly cluster: Cluster;
@@ -76,18 +79,16 @@ export class ChaosWorld {
     return this.#client.persist('look at the world', () => observe(this.#options.kube, this.objects));
   }
 
-  /** Waits until all is as the model says. @returns what is not, when that takes too long. */
+  /** Waits until all is as the model says. @returns what is not, when that has not changed for too long. */
   async differences(): Promise<readonly string[]> {
     let found: readonly string[] = [];
-    try {
-      await this.#client.wait('nothing to differ', async () => {
-        found = differences(this.model, await this.observe());
-        return found.length === 0;
-      });
-    } catch (error) {
-      this.#options.signal.throwIfAborted();
-      if (found.length === 0) throw error;
-    }
+    let since = Date.now();
+    await this.#client.wait('nothing to differ', async () => {
+      const before = found;
+      found = differences(this.model, await this.observe());
+      if (found.join('\n') !== before.join('\n')) since = Date.now();
+      return found.length === 0 || Date.now() - since > hopeMs;
+    });
     return found;
   }
 
