@@ -69,23 +69,22 @@ interface WorldResult {
 
 /** Runs a script. @throws Error when a program does not come up, or the signal is aborted. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { signal = never, onProgress = () => undefined } = options;
+  const { signal = never } = options;
   const folder = await createTemporaryFolder();
   let keeps = true;
   try {
     await using stack = new AsyncDisposableStack();
     const arena = await openArena(stack, { options, folder: folder.path, signal });
-    onProgress('undisturbed');
     const calm = await runWorld(arena, 'calm');
-    // Then it is no matter of trouble.
-    const isSound = calm.differences.length === 0;
-    if (isSound) onProgress('disturbed');
-    const disturbed = isSound ? await runWorld(arena, 'chaos') : calm;
-    const differences = isSound
-      ? [...disturbed.differences, ...outcomeDifferences(calm.outcome, disturbed.outcome)]
-      : calm.differences.map((line) => `undisturbed: ${line}`);
+    const disturbed = calm.differences.length === 0 ? await runWorld(arena, 'chaos') : undefined;
+    const differences = allDifferences(calm, disturbed);
     keeps = differences.length > 0 || options.keepsLogs === true;
-    return { differences, folder: folder.path, killed: disturbed.killed, writes: disturbed.writes };
+    return {
+      differences,
+      folder: folder.path,
+      killed: disturbed?.killed ?? 0,
+      writes: disturbed?.writes ?? 0,
+    };
   } catch (error) {
     keeps = !signal.aborted || options.keepsLogs === true;
     if (!keeps) throw error;
@@ -95,6 +94,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   } finally {
     await (keeps ? folder.keep() : folder.remove());
   }
+}
+
+/** The first that went wrong: what goes wrong undisturbed is no matter of trouble, and who stopped early has not come to the end. */
+function allDifferences(calm: WorldResult, disturbed: WorldResult | undefined): readonly string[] {
+  if (disturbed === undefined) return calm.differences.map((line) => `undisturbed: ${line}`);
+  if (disturbed.differences.length > 0) return disturbed.differences;
+  return outcomeDifferences(calm.outcome, disturbed.outcome);
 }
 
 async function openArena(
