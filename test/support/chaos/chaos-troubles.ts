@@ -69,7 +69,7 @@ async function troubleOf(options: TroubleOptions, { trouble }: Round): Promise<v
       return;
     case 'API server restarted':
       await delay(random.below(1_000));
-      return cluster.restartApiServer();
+      return crew.withoutServer(() => cluster.restartApiServer());
     case 'registry restarted':
       await delay(random.below(500));
       await cluster.registry.stop();

@@ -54,6 +54,7 @@ export class FlakyLink {
     const relay = (client: Socket): void => this.#relay(client);
     this.#server =
       tls === undefined ? createServer(options, relay) : createTlsServer({ ...options, ...tls }, relay);
+    this.#server.on('connection', (client: Socket) => this.#keep(client));
     // A client that was cut off in its handshake.
     this.#server.on('tlsClientError', () => undefined);
   }
@@ -126,14 +127,18 @@ export class FlakyLink {
     const { host, port, tls } = this.#target;
     const options = { host, port, allowHalfOpen: true, noDelay: true };
     const server = tls === undefined ? connect(options) : connectTls({ ...options, ca: tls.ca });
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-      // The pumps see it as well, when they come to it.
-      socket.on('error', () => undefined);
-    }
+    this.#keep(server);
+    // The pumps see it when they come to it.
+    for (const socket of [client, server]) socket.on('error', () => undefined);
     void this.#pump(client, server, (piece) => this.#count(piece));
     void this.#pump(server, client, () => undefined);
+  }
+
+  /** Of the connection itself, which may not have come to its handshake. */
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => undefined);
   }
 
   /** Whoever has lost one side gets what was on its way, and then loses the other. */

@@ -30,6 +30,8 @@ export interface Member {
   isDoomed: boolean;
   /** It cannot do anything for longer than its Lease, and will end when it notices. */
   isHeldUp: boolean;
+  /** It has seen the API server start. */
+  mayBeRefused: boolean;
 }
 
 /** Options of {@link OperatorCrew}. */
@@ -58,6 +60,8 @@ export class OperatorCrew {
   readonly #problems: string[] = [];
   #mode: CrewMode | undefined;
   #started = 0;
+  /** The API server is away; when it comes back it refuses, for a moment, what it will allow. */
+  #isServerAway = false;
   #killed = 0;
 
   constructor(options: CrewOptions) {
@@ -97,6 +101,14 @@ export class OperatorCrew {
   /** Waits for one that works; it need not work any more when it is returned. */
   async someWorker(): Promise<Member> {
     return eventually(() => this.worker, { what: 'an operator that works', timeoutMs: startMs });
+  }
+
+  /** Does something during which the API server is away: those that see it may be refused what they have a right to. */
+  async withoutServer(work: () => Promise<void>): Promise<void> {
+    this.#isServerAway = true;
+    for (const member of this.#members) member.mayBeRefused = true;
+    await work();
+    this.#isServerAway = false;
   }
 
   /** SIGKILL; another one is started. */
@@ -141,7 +153,15 @@ export class OperatorCrew {
       onLog: (line) => log.write(`${JSON.stringify(line)}\n`),
     });
     onEvent(`start ${name}${elects ? ', with an election' : ''}`);
-    const member: Member = { name, operator, link, elects, isDoomed: false, isHeldUp: false };
+    const member: Member = {
+      name,
+      operator,
+      link,
+      elects,
+      isDoomed: false,
+      isHeldUp: false,
+      mayBeRefused: this.#isServerAway,
+    };
     this.#members.add(member);
     const watched = this.#watch(member).finally(() => {
       log.end();
@@ -157,10 +177,13 @@ export class OperatorCrew {
     // Its handlers of our own end go with it.
     const exit = await operator.stop();
     this.#members.delete(member);
-    this.#options.onEvent(`${name} ended: ${exit.signal ?? `code ${exit.code}`}`);
+    this.#options.onEvent(
+      `${name} ended: ${exit.signal ?? `code ${exit.code}`} ${exit.stderr.trim()}`.trim(),
+    );
     const problem = this.#judge(member, exit);
     if (problem !== undefined) this.#problems.push(`${name}: ${problem}`);
-    this.#problems.push(...refusedRequests(operator.logs).map((what) => `${name}: may not ${what}`));
+    if (!member.mayBeRefused)
+      this.#problems.push(...refusedRequests(operator.logs).map((what) => `${name}: may not ${what}`));
     await delay(respawnMs);
     await this.#fill();
   }
