@@ -22,12 +22,20 @@ export interface AuditedWrite {
   readonly user: string;
   /** Tells the token that was used from others of the same user: `JTI=` and its `jti` claim; empty when it has none. */
   readonly credential: string;
+  /** What was sent, of the resources whose bodies are noted. */
+  readonly body: unknown;
+  /** True when it was only asked whether it would be done. */
+  readonly isDryRun: boolean;
 }
+
+/** Plural names of resources by API group. */
+type ResourcesByGroup = Readonly<Record<string, readonly string[]>>;
 
 interface AuditEvent {
   readonly verb: string;
   readonly stage?: string;
   readonly requestURI?: string;
+  readonly requestObject?: unknown;
   readonly user?: {
     readonly username?: string;
     readonly extra?: Readonly<Record<string, readonly string[]>>;
@@ -42,10 +50,12 @@ interface AuditEvent {
 }
 
 /** Whose requests are noted, and where. */
-export type AuditLogOptions = { readonly folder: string; readonly reads?: boolean } & (
-  | { readonly user: string }
-  | { readonly group: string }
-);
+export type AuditLogOptions = {
+  readonly folder: string;
+  readonly reads?: boolean;
+  readonly bodies?: ResourcesByGroup;
+  readonly silent?: ResourcesByGroup;
+} & ({ readonly user: string } | { readonly group: string });
 
 /** The writes of one user or group, or with `reads` all requests, as long as an API server with its flags runs. */
 export class AuditLog {
@@ -58,16 +68,24 @@ export class AuditLog {
     this.flags = [`--audit-policy-file=${policy}`, `--audit-log-path=${path}`];
   }
 
-  /** Makes the files in a folder. */
+  /**
+   * Makes the files in a folder. Of the resources in `bodies`, by API group, also what was sent is noted; of those in `silent`
+   * nothing: an operator with an election writes its Lease all the time.
+   */
   static async create(options: AuditLogOptions): Promise<AuditLog> {
-    const { folder, reads = false } = options;
+    const { folder, reads = false, bodies = {}, silent = {} } = options;
     const who = 'user' in options ? { users: [options.user] } : { userGroups: [options.group] };
     const policy = join(folder, 'audit-policy.json');
     const document = {
       apiVersion: 'audit.k8s.io/v1',
       kind: 'Policy',
       omitStages: ['RequestReceived'],
-      rules: [{ level: 'Metadata', ...who, verbs: reads ? [] : writeVerbs }, { level: 'None' }],
+      rules: [
+        ...rulesFor(silent, { level: 'None' }),
+        ...rulesFor(bodies, { level: 'Request', ...who, verbs: writeVerbs }),
+        { level: 'Metadata', ...who, verbs: reads ? [] : writeVerbs },
+        { level: 'None' },
+      ],
     };
     await writeFile(policy, JSON.stringify(document));
     const path = join(folder, 'audit.log');
@@ -113,13 +131,21 @@ export function isWrite({ kind }: AuditedWrite): boolean {
 }
 
 function requestIn(event: AuditEvent): AuditedWrite {
-  const { verb, requestURI, user, objectRef, responseStatus } = event;
+  const { verb, requestURI, requestObject: body, user, objectRef, responseStatus } = event;
   const { resource = requestURI, subresource, namespace = '', name = '' } = objectRef ?? {};
   const place = [resource, subresource].filter((part) => part !== undefined).join('/');
   const code = responseStatus?.code ?? 0;
   const kind = `${verb} ${place}${Math.floor(code / 100) === 2 ? '' : ` ${code}`}`;
   const [credential = ''] = user?.extra?.['authentication.kubernetes.io/credential-id'] ?? [];
-  return { kind, namespace, name, user: user?.username ?? '', credential };
+  const isDryRun = /[?&]dryRun=/.test(requestURI ?? '');
+  return { kind, namespace, name, user: user?.username ?? '', credential, body, isDryRun };
+}
+
+function rulesFor(resources: ResourcesByGroup, rule: object): readonly object[] {
+  return Object.entries(resources).map(([group, names]) => ({
+    ...rule,
+    resources: [{ group, resources: names }],
+  }));
 }
 
 /** Writes by kind. */
