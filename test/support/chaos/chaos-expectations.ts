@@ -168,8 +168,8 @@ function historyDifferences(
   entries: readonly Entry[],
   history: readonly string[],
 ): readonly string[] {
-  const last = entries.at(-1)?.image;
-  if (isPossible(entries.with(-1, { image: last ?? '', isCertain: true }), history)) return [];
+  const last = entries.at(-1)?.image ?? '';
+  if (isPossible([...entries.slice(0, -1), { image: last, isCertain: true }], history)) return [];
   const wanted = entries.map(({ image, isCertain }) => `${image}${isCertain ? '' : '?'}`).join(', ');
   return [`${text}: the history is [${history.join(', ')}], not [${wanted}] (? may be missing)`];
 }

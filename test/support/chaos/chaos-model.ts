@@ -123,47 +123,35 @@ export class ChaosModel {
   begin(action: Action): void {
     switch (action.kind) {
       case 'push':
-        this.registry.set(action.ref, action.image);
-        for (const [key, { tags }] of this.streams)
-          for (const [name, { source }] of tags)
-            if (source?.kind === 'registry' && source.ref === action.ref)
-              this.#append(key, name, action.image);
-        return;
+        this.#push(action.ref, action.image);
+        break;
       case 'create stream':
-        this.streams.set(action.stream, { isScheduled: action.isScheduled ?? false, tags: new Map() });
-        for (const [name, source] of Object.entries(action.tags)) {
-          this.#setSource(action.stream, name, source);
-          this.tag(action.stream, name).isTwin = source.kind === 'link';
-        }
-        return;
+        this.#create(action);
+        break;
       case 'delete stream':
         this.streams.delete(action.stream);
-        return;
+        break;
       case 'set tag':
         this.#setSource(action.stream, action.tag, action.source);
         if (action.request) this.#openCopies(action.stream);
-        return;
+        break;
       case 'declare':
         this.#setSource(action.stream, action.tag, action.source, true);
-        return;
+        break;
       case 'request':
         this.#openCopies(action.stream);
-        return;
+        break;
       case 'add workloads':
         for (const planned of action.workloads) this.#addWorkload(planned);
-        return;
-      case 'remove workload': {
-        const workload = this.workloads.get(action.name);
-        if (workload !== undefined) this.removed.set(action.name, workload);
-        this.workloads.delete(action.name);
-        return;
-      }
+        break;
+      case 'remove workload':
+        this.#remove(action.name);
+        break;
       case 'settle':
         for (const stream of action.streams) this.#openCopies(stream);
-        return;
-      case 'undeclare':
-      case 'drop tag':
-      case 'delete tag object':
+        break;
+      default:
+      // What is taken away may stay for a moment.
     }
   }
 
@@ -186,6 +174,29 @@ export class ChaosModel {
     const entries = this.streams.get(stream)?.tags.get(tag)?.entries ?? [];
     const from = entries.findLastIndex(({ isCertain }) => isCertain);
     return entries.slice(Math.max(from, 0)).map(({ image }) => image);
+  }
+
+  #push(ref: string, image: string): void {
+    this.registry.set(ref, image);
+    const isOfRef = (source: Source | undefined): boolean =>
+      source?.kind === 'registry' && source.ref === ref;
+    for (const [key, { tags }] of this.streams) {
+      for (const [name, { source }] of tags) if (isOfRef(source)) this.#append(key, name, image);
+    }
+  }
+
+  #create({ stream, isScheduled = false, tags }: Extract<Action, { kind: 'create stream' }>): void {
+    this.streams.set(stream, { isScheduled, tags: new Map() });
+    for (const [name, source] of Object.entries(tags)) {
+      this.#setSource(stream, name, source);
+      this.tag(stream, name).isTwin = source.kind === 'link';
+    }
+  }
+
+  #remove(name: string): void {
+    const workload = this.workloads.get(name);
+    if (workload !== undefined) this.removed.set(name, workload);
+    this.workloads.delete(name);
   }
 
   #setSource(stream: StreamKey, name: string, source: Source | undefined, isDeclared = false): void {
@@ -224,15 +235,23 @@ export class ChaosModel {
     const tag = this.tag(key, name);
     if (image === undefined || tag.entries.at(-1)?.image === image) return;
     tag.entries.push({ image, isCertain: false });
-    for (const [other, { source }] of this.streams.get(key)?.tags ?? [])
-      if (source?.kind === 'link' && source.tag === name) this.#append(key, other, image);
-    for (const [otherKey, { tags }] of this.streams)
-      for (const [other, { source, isOpen }] of tags)
-        if (isOpen && source?.kind === 'copy' && source.stream === key && source.tag === name)
-          this.#append(otherKey, other, image);
+    for (const [followingKey, following] of this.#following(key, name))
+      this.#append(followingKey, following, image);
     for (const workload of this.workloads.values())
       if (workload.stream === key && workload.tag === name && mayUse(workload.role, key))
         move(workload, image);
+  }
+
+  /** Links in the same stream, and open copies anywhere. */
+  #following(key: StreamKey, name: string): readonly (readonly [StreamKey, string])[] {
+    const found: [StreamKey, string][] = [];
+    for (const [other, { source }] of this.streams.get(key)?.tags ?? [])
+      if (source?.kind === 'link' && source.tag === name) found.push([key, other]);
+    const isCopy = ({ source, isOpen }: TagModel): boolean =>
+      isOpen && source?.kind === 'copy' && source.stream === key && source.tag === name;
+    for (const [otherKey, { tags }] of this.streams)
+      for (const [other, tag] of tags) if (isCopy(tag)) found.push([otherKey, other]);
+    return found;
   }
 }
 

@@ -24,9 +24,9 @@ export type AnyWorkload = KubeObject & { readonly spec: Readonly<Record<string, 
 
 /** The kinds of workloads. */
 export const workloadTypes: Readonly<Record<WorkloadKind, ResourceType<AnyWorkload>>> = {
-  Deployment: deployments as unknown as ResourceType<AnyWorkload>,
+  Deployment: deployments,
   CronJob: resource<AnyWorkload>('batch/v1', 'CronJob', 'cronjobs'),
-  Job: jobs as unknown as ResourceType<AnyWorkload>,
+  Job: jobs,
 };
 
 /** The place of an object. */

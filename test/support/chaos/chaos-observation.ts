@@ -63,7 +63,7 @@ async function observeStreams(
 
 function tagsOf(stream: ImageStream, objects: ChaosObjects): ReadonlyMap<string, ObservedTag> {
   const tags = (stream.status?.tags ?? []).map(({ tag, items, conditions }) => {
-    const history = (items ?? []).map((item) => objects.imageOf(item.dockerImageReference)).reverse();
+    const history = (items ?? []).map((item) => objects.imageOf(item.dockerImageReference)).toReversed();
     return [tag, { history, problem: conditions?.[0]?.message }] as const;
   });
   return new Map(tags);

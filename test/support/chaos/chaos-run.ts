@@ -43,9 +43,11 @@ export interface ChaosResult {
 
 const patienceMs = 120_000;
 const operatorFlags = [
-  ...['--retry-min', '500ms', '--retry-max', '2s', '--schedule-period', '2s'],
+  '--retry-min=500ms',
+  '--retry-max=2s',
+  '--schedule-period=2s',
   // A run of a thousand rounds is to lose nothing.
-  ...['--history-limit', '1000'],
+  '--history-limit=1000',
 ];
 const never = new AbortController().signal;
 
@@ -174,7 +176,7 @@ async function runWorld(arena: Arena, name: 'calm' | 'chaos'): Promise<WorldResu
 
 /** Waits for all, so that nothing goes on when one has failed. */
 async function together(...work: readonly (Promise<void> | undefined)[]): Promise<void> {
-  const results = await Promise.allSettled(work);
+  const results = await Promise.allSettled(work.filter((each) => each !== undefined));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 

@@ -6,7 +6,7 @@ import type { KubeClient } from '../kube-client.ts';
 import { type ImageStream, imageStreams, imageStreamTags } from '../resources.ts';
 import { importRequested, shareImages } from '../stream-waits.ts';
 import { differences, type Observed } from './chaos-expectations.ts';
-import { type Action, ChaosModel, type Role, type StreamKey } from './chaos-model.ts';
+import { type Action, ChaosModel, type Role, type Source, type StreamKey } from './chaos-model.ts';
 import { ChaosObjects, type RoleNamespaces, roles, workloadTypes } from './chaos-objects.ts';
 import { observe } from './chaos-observation.ts';
 import { PersistentClient } from './persistent-client.ts';
@@ -204,17 +204,29 @@ export class ChaosWorld {
   #unsettled(stream: StreamKey, status: StreamStatus | undefined): readonly string[] {
     const { tags = new Map(), isScheduled = false } = this.model.streams.get(stream) ?? {};
     return [...tags].flatMap(([name, { entries, source }]) => {
-      const found = status?.tags?.find(({ tag }) => tag === name) as StatusTag | undefined;
-      const image = this.objects.imageOf(found?.items?.[0]?.dockerImageReference ?? 'nothing');
+      const found = status?.tags?.find(({ tag }) => tag === name);
+      const image = this.#imageOf(found);
       const wanted = entries.at(-1)?.image ?? 'nothing';
-      const { from, requested, failures = 0 } = found?.lastImport ?? {};
-      const isNew = isScheduled || requested === this.#requests.get(stream);
-      const isOf = source === undefined || from?.name === this.objects.from(source).name;
-      const isAnswered = source === undefined || (failures === 0 && isNew && isOf);
+      const isAnswered = source === undefined || this.#answers(found, source, { stream, isScheduled });
       if (image === wanted && isAnswered) return [];
       const problem = found?.conditions?.[0]?.message ?? '';
       return [`${name} has ${image}, not ${wanted}${isAnswered ? '' : '; not answered'} ${problem}`.trim()];
     });
+  }
+
+  #imageOf(found: StatusTag | undefined): string {
+    return this.objects.imageOf(found?.items?.[0]?.dockerImageReference ?? 'nothing');
+  }
+
+  /** The last import of a tag was from its source, has not failed, and is not of a wish from before. */
+  #answers(
+    found: StatusTag | undefined,
+    source: Source,
+    { stream, isScheduled }: { readonly stream: StreamKey; readonly isScheduled: boolean },
+  ): boolean {
+    const { from, requested, failures = 0 } = found?.lastImport ?? {};
+    const isNew = isScheduled || requested === this.#requests.get(stream);
+    return failures === 0 && isNew && from?.name === this.objects.from(source).name;
   }
 }
 

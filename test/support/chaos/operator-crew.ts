@@ -14,8 +14,10 @@ import { FlakyLink, type LinkTarget } from './flaky-link.ts';
 export const leaseIsOverMs = 4_000;
 
 const leaseFlags = [
-  ...['--lease-duration', '3s', '--lease-renew-deadline', '2s', '--lease-retry-period', '500ms'],
-  ...['--lease-namespace', 'imagestream-operator'],
+  '--lease-duration=3s',
+  '--lease-renew-deadline=2s',
+  '--lease-retry-period=500ms',
+  '--lease-namespace=imagestream-operator',
 ];
 const respawnMs = 200;
 const startMs = 60_000;
