@@ -19,6 +19,9 @@ import { startWorld } from './support/world.ts';
 /** Of the Deployment in config/. */
 const memoryMiB = 512;
 
+/** Lifetime of Docker Hub's tokens. */
+const tokenSeconds = 300;
+
 const usage = `npm run bench:scale [-- --streams N] [--deployments N] [--json FILE]
 
 Starts a Kubernetes API server and a registry on loopback, makes streams and Deployments that follow them as an operator
@@ -44,8 +47,8 @@ push to a status and to the Deployments behind it.
 The operator runs as in its container: the bundle, the Dockerfile's flags, a container of ${memoryMiB} MiB, the rights of
 config/, and a Lease. Its requests are counted by the logs of API server and registry, the tokens by their server. The
 floor of a start is a process that does nothing but list the same objects in the same pages and parse them. Each
-scheduled tag has a repository or a tag of its own, so that no two share a look. Tables go to standard output, all else to
-standard error.
+scheduled tag has a repository or a tag of its own, so that no two share a look, and no token outlives a period. Tables
+go to standard output, all else to standard error.
 `;
 
 interface Options extends ScaleOptions {
@@ -70,8 +73,7 @@ async function main(): Promise<void> {
     const container = await progress.step('build the bundle', () =>
       containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
     );
-    const tokenServer = options.isOpen ? undefined : await TokenServer.start({ users: [puller] });
-    if (tokenServer !== undefined) stack.use(tokenServer);
+    const tokenServer = options.isOpen ? undefined : await startTokenServer(stack, options);
     const world = await startWorld(stack, progress, {
       apiServerArgs: audit.flags,
       registryAuth: tokenServer && { kind: 'token', server: tokenServer },
@@ -86,6 +88,15 @@ async function main(): Promise<void> {
     if (options.json === undefined) return;
     await writeFile(options.json, `${JSON.stringify({ machine: on, ...results }, plainMaps, 2)}\n`);
   });
+}
+
+/** No token lives until the next look at its tag, in a short period no more than in one of the default. */
+async function startTokenServer(
+  stack: AsyncDisposableStack,
+  { periodMs }: ScaleOptions,
+): Promise<TokenServer> {
+  const expiresIn = Math.min(tokenSeconds, Math.floor(periodMs / 1_000));
+  return stack.use(await TokenServer.start({ users: [puller], expiresIn }));
 }
 
 /** Undefined when help was asked for. Throws a sentence. */

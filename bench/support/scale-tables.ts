@@ -62,7 +62,7 @@ export function requestRows({ rest, checks }: ScaleResults): readonly Row[] {
       request: `registry: ${name}`,
       [measured]: perHour(atRest.get(name) ?? 0, rest),
       [counted]: perPeriod.toFixed(0),
-      [converted]: isOfToken(name) ? '' : ((perPeriod * hourMs) / defaultPeriodMs).toFixed(0),
+      [converted]: ((perPeriod * hourMs) / defaultPeriodMs).toFixed(0),
     };
   });
   const [apiAtRest, apiAtShort] = [apiCounts(rest), apiCounts(checks)];
@@ -133,11 +133,6 @@ function apiCounts({ api }: QuietRun): Counts {
 
 function namesIn(...counts: readonly Counts[]): readonly string[] {
   return [...new Set(counts.flatMap((each) => [...each.keys()]))].toSorted();
-}
-
-/** Tokens outlive a short period, and not one of the default: they cannot be converted. */
-function isOfToken(name: string): boolean {
-  return name === 'tokens' || name.endsWith(' 401');
 }
 
 function perHour(count: number, { ms }: QuietRun): string {
