@@ -135,7 +135,9 @@ it('no edit of a Deployment is lost while its tag moves, and none of the moves',
     }
   })();
   let newest = first;
-  for (let round = 1; round <= 8; round++) {
+  const haveMet = (): boolean => edits > 20 && conflicts > 0;
+  // The test's own time is the end of it.
+  for (let round = 1; round <= 8 || !haveMet(); round++) {
     newest = await scenario.push('latest', `round ${round}`);
     await scenario.requestImport('web', String(round));
     await scenario.containerHas('web', 'web', scenario.pinned(newest.digest));
@@ -149,7 +151,4 @@ it('no edit of a Deployment is lost while its tag moves, and none of the moves',
   );
   expect(imageOf(after)).toBe(scenario.pinned(newest.digest));
   expect(kept.length).toBe(edits);
-  // They did meet.
-  expect(edits).toBeGreaterThan(20);
-  expect(conflicts).toBeGreaterThan(0);
 });
