@@ -98,6 +98,8 @@ class ScriptMaker {
   readonly #model = new ChaosModel();
   readonly #pushes = new Map<string, number>();
   #workloads = 0;
+  /** Workloads of the beginning: they stay. */
+  #lasting: ReadonlySet<string> = new Set();
   #actions: Action[] = [];
 
   constructor(options: ScriptOptions) {
@@ -176,6 +178,7 @@ class ScriptMaker {
       this.#workload('Deployment', 'own/app-0', 't0', 'shared'),
       this.#workload('Deployment', 'own/app-0', 't0', 'stranger'),
     ]);
+    this.#lasting = new Set(this.#model.workloads.keys());
     this.#settleAll();
   }
 
@@ -294,7 +297,7 @@ class ScriptMaker {
 
   #scale(app: StreamKey): void {
     const random = this.#random;
-    const more = [...this.#model.workloads.keys()].slice(this.#options.fanOut + 14);
+    const more = [...this.#model.workloads.keys()].filter((name) => !this.#lasting.has(name));
     if (more.length < maxMore && random.chance(0.6)) {
       const tag = random.pick([...tagsOfApp, 'alias', 'chain']);
       const count = 1 + random.below(6);
