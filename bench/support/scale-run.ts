@@ -16,7 +16,7 @@ import { peakRssBytes } from './process-usage.ts';
 import { type PushLag, PushLags, type PushReceiver } from './push-lag.ts';
 import { measureQuiet, type QuietRun } from './quiet-run.ts';
 import { makeScaleState, planFollowers, type ScaleShape } from './scale-state.ts';
-import { type StartOptions, startContainer } from './start-container.ts';
+import { type StartOptions, startContainer, whileRunning } from './start-container.ts';
 import { measureStart, type StartRun } from './start-run.ts';
 import { measureCost, type StateCost } from './state-cost.ts';
 import type { Followers } from './triggered-set.ts';
@@ -146,7 +146,7 @@ async function runChecks(
   try {
     // Each source has its turn at a place of its own in every period, so there is no first one to wait for.
     await progress.step('until it has looked at everything', () =>
-      looksDone(operator.healthUrl, { looks: looksOf(parts), signal }),
+      whileRunning(operator, looksDone(operator.healthUrl, { looks: looksOf(parts), signal })),
     );
     const quiet = { operator, audit, tokenServer, ms: periods * periodMs };
     const run = await progress.step(`measure ${periods} periods`, () => measureQuiet(world, quiet));

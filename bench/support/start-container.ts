@@ -3,6 +3,7 @@ import { OperatorProcess } from '../../test/support/operator-process.ts';
 import type { ContainerCommand } from './container-command.ts';
 
 const readyMs = 180_000;
+const shownLines = 10;
 
 /** How the operator is started. */
 export interface StartOptions {
@@ -16,6 +17,18 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** Of the face: the flags that say where it listens, and the log line that it is ready with. */
   readonly face?: { readonly listenFlags: readonly string[]; readonly readyLine: string };
+}
+
+/** Does some work that needs the operator. Throws, with the end of its log, when it ends meanwhile. */
+export async function whileRunning<T>(operator: OperatorProcess, work: Promise<T>): Promise<T> {
+  const ended = operator.exited.then(({ code, signal, stderr }) => {
+    const log = operator.logs.slice(-shownLines).map((line) => JSON.stringify(line));
+    throw new Error([`the operator ended with ${code ?? signal}`, ...log, stderr].join('\n'));
+  });
+  // One of the two may fail when nobody listens any more.
+  ended.catch(() => undefined);
+  work.catch(() => undefined);
+  return Promise.race([work, ended]);
 }
 
 /** Resolves when it is ready. Throws, with what it printed, when it ends before that or the signal is aborted. */

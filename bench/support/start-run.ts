@@ -7,7 +7,7 @@ import { type Looks, looksDone } from './operator-metrics.ts';
 import { operatorAgent } from './operator-run.ts';
 import { cpuMs, peakRssBytes, rssBytes, startLoadMeter } from './process-usage.ts';
 import { megabytes } from './progress.ts';
-import { type StartOptions, startContainer } from './start-container.ts';
+import { type StartOptions, startContainer, whileRunning } from './start-container.ts';
 import type { World } from './world.ts';
 
 const samplePeriodMs = 500;
@@ -76,7 +76,7 @@ export async function measureStart(
     const { foreign } = await meter.stop(readyCpuMs);
     if (looks !== undefined)
       await progress.step(`${name}: until it has looked at everything`, () =>
-        looksDone(operator.healthUrl, { looks, signal }),
+        whileRunning(operator, looksDone(operator.healthUrl, { looks, signal })),
       );
     const lookedMs = looks === undefined ? undefined : Date.now() - startedAt;
     await progress.step(`${name}: leave it alone`, () => delay(idleMs, undefined, { signal }));
