@@ -23,7 +23,7 @@ import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Deadline } from './deadline.ts';
 import type { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
-import { writeSpecTags } from './spec-tags.ts';
+import { maxWriteAttempts, writeSpecTags } from './spec-tags.ts';
 
 /** Options of {@link ImportWishes}. */
 export interface ImportWishesOptions {
@@ -49,7 +49,6 @@ export interface FulfilledWishes {
   readonly shown: ReadonlyMap<ImportItem, JsonObject>;
 }
 
-const maxAttempts = 10;
 const firstPauseMs = 25;
 const maxPauseMs = 500;
 /** Images that are read at the same time. */
@@ -103,7 +102,7 @@ export class ImportWishes {
         const written = { namespace, name, present, dryRun: false };
         return { stream: await writeSpecTags(this.#options.client, exchange, written, tags), generation };
       } catch (error) {
-        if (!isConflict(error) || attempt === maxAttempts) throw error;
+        if (!isConflict(error) || attempt === maxWriteAttempts) throw error;
       }
       present = await reread();
     }

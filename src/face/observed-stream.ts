@@ -1,5 +1,5 @@
 /** Waiting for the operator: what it makes of a write is there some milliseconds later, and who has written wants to see it. */
-import type { ImageStream } from '../api/generated/image-stream.ts';
+import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
@@ -43,4 +43,13 @@ export async function observed(
     if (next === undefined || next.metadata.uid !== uid) return current;
     current = next;
   }
+}
+
+/**
+ * True for a tag that the operator fulfils from the cluster alone: a copy, or a pull spec that is only recorded (semantics 1.7). A
+ * registry takes its time, and nobody waits for it.
+ */
+export function isTakenAtOnce({ from, reference }: TagReference): boolean {
+  if (!from) return false;
+  return from.kind !== 'DockerImage' || reference === true;
 }

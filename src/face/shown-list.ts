@@ -1,13 +1,11 @@
 /** Lists of the API server as they go by, item by item, so that none is ever held as a whole. */
 import { Transform, type TransformCallback } from 'node:stream';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
+import { maxObjectBytes } from './stream-requests.ts';
 import { withServedNames } from './versions.ts';
 
 /** What becomes of an object. */
 export type Show = (object: JsonObject) => unknown;
-
-/** Larger than any object that etcd takes. */
-const maxObjectBytes = 16 * 1024 * 1024;
 
 const quote = 0x22;
 const backslash = 0x5c;

@@ -1,5 +1,5 @@
 /** ImageStreams: reads, watches and deletions are passed to the custom resource behind them, and shown as the reference does. */
-import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
+import type { ImageStream } from '../api/generated/image-stream.ts';
 import { isJsonObject, type JsonObject, parseJsonObject } from '../api/json.ts';
 import { imageStreamTable } from '../domain/reference-tables.ts';
 import { type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
@@ -9,18 +9,15 @@ import type { Clock } from '../runtime/clock.ts';
 import type { CallerBudget } from './caller-budget.ts';
 import { readDeletion } from './delete-options.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
-import { observed } from './observed-stream.ts';
+import { isTakenAtOnce, observed } from './observed-stream.ts';
 import { passAnswer } from './passed-answer.ts';
 import { type Show, ShownList } from './shown-list.ts';
 import { type ShownRows, ShownTable } from './shown-table.ts';
-import type { StreamRequests } from './stream-requests.ts';
+import { maxObjectBytes, type StreamRequests } from './stream-requests.ts';
 import type { StreamWrites } from './stream-writes.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
 import { changedEvents } from './watch-events.ts';
-
-/** Larger than any object that etcd takes. */
-const maxObjectBytes = 16 * 1024 * 1024;
 
 /** Options of {@link StoredStreams}. */
 export interface StoredStreamsOptions {
@@ -125,9 +122,4 @@ function shownEvent(event: JsonObject, show: Show): JsonObject {
   const { type, object } = event;
   const isObject = type !== 'ERROR' && type !== 'BOOKMARK' && isJsonObject(object);
   return { ...event, object: isObject ? show(object) : toServed(object) };
-}
-
-/** A copy, or a pull spec that is only recorded: no registry is asked (semantics 1.7). */
-function isTakenAtOnce({ from, reference }: TagReference): boolean {
-  return from?.kind !== 'DockerImage' || reference === true;
 }

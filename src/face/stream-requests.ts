@@ -4,6 +4,9 @@ import { imageStreams, resourcePath } from '../api/resources.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { type Exchange, isDryRun, managerOf } from './exchange.ts';
 
+/** Larger than any object that etcd takes. */
+export const maxObjectBytes = 16 * 1024 * 1024;
+
 /** Parameters of a request that are handed on. */
 const parameters = [
   'allowWatchBookmarks',

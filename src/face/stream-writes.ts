@@ -17,7 +17,7 @@ import { readObject } from './sent-body.ts';
 import { readPatch } from './sent-patch.ts';
 import type { SourceCheck } from './source-check.ts';
 import { badRequest, invalid, StatusError } from './status.ts';
-import type { StreamRequest, StreamRequests } from './stream-requests.ts';
+import { maxObjectBytes, type StreamRequest, type StreamRequests } from './stream-requests.ts';
 import { served, toServed, toStored } from './versions.ts';
 
 /** Options of {@link StreamWrites}. */
@@ -39,8 +39,6 @@ export interface WriteAnswer {
   readonly changed: readonly TagReference[];
 }
 
-/** Larger than any object that etcd takes. */
-const maxObjectBytes = 16 * 1024 * 1024;
 const maxPatchAttempts = 5;
 
 /** Creates, updates and patches. */

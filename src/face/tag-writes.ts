@@ -15,7 +15,7 @@ import type { DeclaredTags } from './declared-tags.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { checkUnknownFields } from './field-validation.ts';
-import { observed } from './observed-stream.ts';
+import { isTakenAtOnce, observed } from './observed-stream.ts';
 import { checkPlace, readObject } from './sent-body.ts';
 import { readPatch } from './sent-patch.ts';
 import type { SourceCheck } from './source-check.ts';
@@ -162,7 +162,7 @@ export class TagWrites {
     const { response, signal, info } = exchange;
     const { client, clock, views } = this.#options;
     const stream =
-      isDryRun(exchange) || !isCopy(written)
+      isDryRun(exchange) || !(written.tag && isTakenAtOnce(written.tag))
         ? written.stream
         : await observed(client, written.stream, {
             clock,
@@ -183,12 +183,6 @@ function isThere({ stream, declared }: PresentTag, tag: string): boolean {
     ...(stream?.spec?.tags ?? []).map(({ name }) => name),
     ...(stream?.status?.tags ?? []).map((entry) => entry.tag),
   ].includes(tag);
-}
-
-/** What the operator takes from the cluster itself is there at once; a registry takes its time, and nobody waits for it. */
-function isCopy({ tag }: Written): boolean {
-  if (!tag?.from) return false;
-  return tag.from.kind !== 'DockerImage' || tag.reference === true;
 }
 
 /** The generation of a copy comes back with what was copied. A tag that follows another of its stream gets what that one has. */
