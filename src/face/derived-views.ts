@@ -21,10 +21,12 @@ import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DeclaredTags } from './declared-tags.ts';
-import type { Exchange } from './exchange.ts';
+import type { Asked, Exchange } from './exchange.ts';
 import { indexMembers } from './index-members.ts';
-import { objectPage, pageSize } from './object-page.ts';
+import { objectPage } from './object-page.ts';
 import { selectedName } from './request-info.ts';
+import type { RequestTurns } from './request-turns.ts';
+import { type ShownPage, sendPages, shownPage } from './sent-list.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
 import type { TableShape } from './tables.ts';
 import { served, toServed } from './versions.ts';
@@ -35,6 +37,8 @@ export interface DerivedViewsOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly declared: DeclaredTags;
+  /** Of reads of pages. */
+  readonly turns: RequestTurns;
   readonly defaults: ShownDefaults;
   /** Host and port of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
@@ -42,6 +46,22 @@ export interface DerivedViewsOptions {
 
 /** What a digest, or its hexadecimal digits, may begin with. */
 const digestStart = /^(?:[a-z0-9]+(?:[+._-][a-z0-9]+)*:?)?[a-f0-9]*$/;
+
+/** Each has several tags, and is kept as text, parsed and shown for a while. */
+const streamsOfPage = 100;
+
+/** A named tag with its stream, and the newest image of its history where there is one. */
+interface GatheredTag {
+  readonly stream: ImageStream;
+  readonly tag: string;
+  readonly image: Image | undefined;
+}
+
+/** What a get of a kind is about, as its name says. */
+const namedKinds = new Map<string, 'ImageStreamTags' | 'ImageTags'>([
+  ['imagestreamtags', 'ImageStreamTags'],
+  ['imagetags', 'ImageTags'],
+]);
 
 /** A kind of which every stream has some. */
 interface ListedKind {
@@ -53,9 +73,22 @@ interface ListedKind {
 /** Answers reads. */
 export class DerivedViews {
   readonly #options: DerivedViewsOptions;
+  readonly #begun = new WeakMap<Asked['request'], Promise<GatheredTag>>();
 
   constructor(options: DerivedViewsOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Begins to read what a get of a tag will need, so that it need not wait for the answer whether the caller may have it.
+   * Resolves, whatever came of it, when nothing more is read; undefined for other requests.
+   */
+  begin(asked: Asked): Promise<unknown> | undefined {
+    const { verb, resource, subresource } = asked.info;
+    if (verb !== 'get' || subresource !== undefined || !namedKinds.has(resource)) return undefined;
+    const begun = this.#readTag(asked);
+    this.#begun.set(asked.request, begun);
+    return begun.catch(() => undefined);
   }
 
   /** `imagestreamtags`: one by `stream:tag`, or all of a namespace or of all. */
@@ -65,7 +98,7 @@ export class DerivedViews {
       const of = (stream: ImageStream): readonly KubeObject[] => imageStreamTagList(stream, this.#options);
       return this.#list(exchange, { kind: 'ImageStreamTagList', table: imageStreamTagTable, of });
     }
-    const { stream, tag, image } = await this.#tag(exchange, parseTagName(name));
+    const { stream, tag, image } = await this.#tag(exchange);
     const found = imageStreamTagView(stream, tag, image, this.#options);
     if ('missing' in found) throw notFound(found.missing, found.name);
     return this.#answer(exchange, imageStreamTagTable, found.view);
@@ -76,7 +109,7 @@ export class DerivedViews {
     const { name } = exchange.info;
     if (name === undefined)
       return this.#list(exchange, { kind: 'ImageTagList', table: imageTagTable, of: imageTagList });
-    const { stream, tag, image } = await this.#tag(exchange, parseTagName(name, 'ImageTags'));
+    const { stream, tag, image } = await this.#tag(exchange);
     const found = imageTagView(stream, tag, image, this.#options);
     if ('missing' in found) throw notFound(found.missing, found.name);
     return this.#answer(exchange, imageTagTable, toServed(found.view));
@@ -97,28 +130,34 @@ export class DerivedViews {
     return this.#answer(exchange, imageStreamImageTable, imageStreamImageView(stream, name, image));
   }
 
-  async #list(exchange: Exchange, { kind, table, of }: ListedKind): Promise<void> {
+  async #list(exchange: Exchange, listed: ListedKind): Promise<void> {
+    await sendPages(exchange, this.#pages(exchange, listed), this.#options.turns);
+  }
+
+  async *#pages(exchange: Exchange, { kind, table, of }: ListedKind): AsyncGenerator<ShownPage, void> {
     const { info, url, signal } = exchange;
     const wanted = nameSelectorOf(url);
-    const items: KubeObject[] = [];
-    const { client, defaults } = this.#options;
+    const { client, defaults, clock } = this.#options;
     const declared = this.#options.declared.ofList(info.namespace, signal);
+    const shown = { table, now: clock.now() };
+    const what = { ...labelsOf(url), ...streamOf(wanted), namespace: info.namespace };
     let next: string | undefined;
-    let resourceVersion = '';
     do {
-      const options = {
-        limit: pageSize,
-        continue: next,
-        ...labelsOf(url),
-        ...(info.namespace && { namespace: info.namespace }),
-      };
-      const page = await objectPage(client, imageStreams, options, signal);
-      for (const stream of await declared.with(page.items)) items.push(...of(shownStream(stream, defaults)));
-      ({ resourceVersion, continue: next } = page.metadata);
+      const page = await objectPage(
+        client,
+        imageStreams,
+        { ...what, limit: streamsOfPage, continue: next },
+        signal,
+      );
+      const streams = await declared.with(page.items);
+      const items = streams
+        .flatMap((stream) => of(shownStream(stream, defaults)))
+        .filter(({ metadata: { name } }) => wanted === undefined || name === wanted);
+      const { resourceVersion } = page.metadata;
+      const list = { kind, apiVersion: served, metadata: { resourceVersion }, items };
+      yield shownPage(exchange, toServed(list) as typeof list, shown);
+      next = page.metadata.continue;
     } while (next);
-    const shown = wanted === undefined ? items : items.filter(({ metadata }) => metadata.name === wanted);
-    const list = { kind, apiVersion: served, metadata: { resourceVersion }, items: shown };
-    return this.#answer(exchange, table, toServed(list));
   }
 
   /** The digest that an id means in a stream; a second look goes into indexes. */
@@ -130,11 +169,12 @@ export class DerivedViews {
     return findImages(stream, id, (digest) => members.get(digest) ?? [])[0];
   }
 
-  /** A named tag with its stream and the newest image of its history, where there is one. */
-  async #tag(
-    { info: { namespace = '' }, signal }: Exchange,
-    parsed: ReturnType<typeof parseTagName>,
-  ): Promise<{ readonly stream: ImageStream; readonly tag: string; readonly image: Image | undefined }> {
+  #tag(exchange: Exchange): Promise<GatheredTag> {
+    return this.#begun.get(exchange.request) ?? this.#readTag(exchange);
+  }
+
+  async #readTag({ info: { namespace = '', name = '', resource }, signal }: Asked): Promise<GatheredTag> {
+    const parsed = parseTagName(name, namedKinds.get(resource));
     if ('message' in parsed) throw badRequest(parsed.message);
     const { declared, defaults } = this.#options;
     const stored = await this.#stream(namespace, parsed.stream, signal);
@@ -162,6 +202,13 @@ export class DerivedViews {
   async #answer(exchange: Exchange, table: TableShape, document: unknown): Promise<void> {
     sendView(exchange, document, { table, now: this.#options.clock.now() });
   }
+}
+
+/** The stream of a tag that a list is to have alone. */
+function streamOf(wanted: string | undefined): { fieldSelector?: string } {
+  const parsed = wanted === undefined ? undefined : parseTagName(wanted);
+  const isStream = parsed !== undefined && !('message' in parsed) && isStreamName(parsed.stream);
+  return isStream ? { fieldSelector: `metadata.name=${parsed.stream}` } : {};
 }
 
 function labelsOf(url: URL): { labelSelector?: string } {

@@ -7,16 +7,20 @@ import type { Form } from './negotiation.ts';
 import type { RequestInfo, Verb } from './request-info.ts';
 import { invalidOptions, tooLarge } from './status.ts';
 
-/** What a handler works with. */
-export interface Exchange {
+/** What is known of a request before it is known whether the caller may make it. */
+export interface Asked {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly url: URL;
   readonly info: RequestInfo;
-  readonly caller: Caller;
-  readonly form: Form;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
+}
+
+/** What a handler works with. */
+export interface Exchange extends Asked {
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly caller: Caller;
+  readonly form: Form;
 }
 
 /** As of kube-apiserver. */

@@ -5,24 +5,32 @@ import { Agent, request } from 'undici';
 import { expect, it, onTestFinished } from 'vitest';
 import { Aggregation } from '../../test/support/aggregation.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import { playApiServer } from '../../test/support/played-api-server.ts';
+import { type ApiAnswer, playApiServer } from '../../test/support/played-api-server.ts';
 import { createTemporaryFolder } from '../../test/support/temporary-folder.ts';
 import { FaceMetrics } from '../observability/face-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Access } from './access.ts';
-import { FaceServer, type Handler } from './face-server.ts';
+import { FaceServer, type FaceServerOptions, type Handler } from './face-server.ts';
 import { parseProxyTrust } from './front-proxy.ts';
 import { RequestTally } from './request-tally.ts';
 import { servingFiles } from './serving-certificate.ts';
 
-/** A face whose callers may do everything, and whose handler says who is with it and never ends. */
-async function setUp() {
+const allowed = { body: { status: { allowed: true } } };
+
+/** A face whose callers may do everything unless told, and whose handler says who is with it and never ends. */
+async function setUp({
+  review = () => allowed,
+  begin,
+}: {
+  review?: () => ApiAnswer | Promise<ApiAnswer>;
+  begin?: FaceServerOptions['begin'];
+} = {}) {
   const folder = await createTemporaryFolder();
   onTestFinished(() => folder.remove());
   const { proxy } = await Aggregation.create(folder.path);
   const ca = await readFile(join(folder.path, 'front-proxy-ca.crt'), 'utf8');
   const { files } = await servingFiles(undefined, { dnsNames: ['localhost'], now: Date.now() });
-  const api = await playApiServer(systemClock, () => ({ body: { status: { allowed: true } } }));
+  const api = await playApiServer(systemClock, review);
   onTestFinished(() => api[Symbol.asyncDispose]());
   const served: string[] = [];
   const handler: Handler = ({ caller, info, signal }) => {
@@ -37,6 +45,7 @@ async function setUp() {
     }),
     access: new Access({ client: api.client, clock: systemClock }),
     handlers: new Map([['imagestreams', handler]]),
+    begin,
     tally: new RequestTally({
       metrics: new FaceMetrics(),
       log: pino({ enabled: false }),
@@ -49,16 +58,19 @@ async function setUp() {
   // A session that is taken up again is not believed.
   const dispatcher = new Agent({ connect: { ...tls, maxCachedSessions: 0 } });
   onTestFinished(() => dispatcher.destroy());
+  const urlOf = (namespace: string): string =>
+    `https://localhost:${port}/apis/image.openshift.io/v1/namespaces/${namespace}/imagestreams`;
   /** Requests of a user that get no answer; with a body of so many bytes. */
   const send = (count: number, { user, namespace }: Record<string, string>, bytes = 2): void => {
-    const url = `https://localhost:${port}/apis/image.openshift.io/v1/namespaces/${namespace}/imagestreams`;
+    const url = urlOf(namespace ?? '');
     const headers = { 'x-remote-user': user ?? '' };
     for (let i = 0; i < count; i++)
       void request(url, { method: 'POST', dispatcher, headers, body: 'x'.repeat(bytes) }).catch(
         () => undefined,
       );
   };
-  return { server, served, send };
+  const get = (user: string) => request(`${urlOf('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
+  return { server, served, send, get };
 }
 
 const large = 1024 * 1024;
@@ -81,4 +93,27 @@ it('lets other namespaces go on, whoever comes to one', async () => {
   await eventually(async () => server.waiting === 6, { what: 'the last of them to wait' });
   send(1, { user: 'a', namespace: 'y' });
   await eventually(async () => served.includes('a@y'), { what: 'another namespace to have its turn' });
+});
+
+it('begins reads before it is known who may, at most sixteen at a time, and answers nothing of them to who may not', async () => {
+  const review = Promise.withResolvers<ApiAnswer>();
+  const reading = Promise.withResolvers<void>();
+  const begun: (string | undefined)[] = [];
+  const { served, get } = await setUp({
+    review: () => review.promise,
+    begin: ({ info: { name } }) => {
+      begun.push(name);
+      return reading.promise;
+    },
+  });
+  const answers = Promise.all(Array.from({ length: 30 }, (_, i) => get(`stranger-${i}`)));
+  await eventually(async () => begun.length === 16, { what: 'the first reads to begin' });
+  review.resolve({ body: { status: { allowed: false } } });
+  expect((await answers).map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 30 }, () => 403));
+  expect(served).toEqual([]);
+  expect(begun).toHaveLength(16);
+  reading.resolve();
+  // Their places are free again.
+  expect((await get('late')).statusCode).toBe(403);
+  expect(begun).toHaveLength(17);
 });

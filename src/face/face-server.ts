@@ -13,7 +13,7 @@ import {
   resourceListDocument,
   servedResources,
 } from './discovery.ts';
-import { type Exchange, sendJson } from './exchange.ts';
+import { type Asked, type Exchange, sendJson } from './exchange.ts';
 import { FaceListener } from './face-listener.ts';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
@@ -43,6 +43,11 @@ export interface FaceServerOptions {
   readonly access: Access;
   /** By resource, or by `resource/subresource` where another one serves that. */
   readonly handlers: ReadonlyMap<string, Handler>;
+  /**
+   * Hears of a request before it is known whether the caller may make it, and may begin to read what its handler will need.
+   * Never rejects; undefined when nothing was begun.
+   */
+  readonly begin?: ((asked: Asked) => Promise<unknown> | undefined) | undefined;
   readonly tally: RequestTally;
 }
 
@@ -54,6 +59,8 @@ const turns = { all: 200, ofUser: 20, ofNamespace: 24, waiting: 2_000 };
 /** Of requests with a long body, which takes many times as much when it is parsed. */
 const largeTurns = { all: 8, ofUser: 2, ofNamespace: 2, waiting: 2_000 };
 const largeBodyBytes = 256 * 1024;
+/** Requests for which something is read before it is known whether the caller may make them: strangers can send any number. */
+const maxBegun = 16;
 
 /** Listens until it is closed. */
 export class FaceServer {
@@ -62,6 +69,7 @@ export class FaceServer {
   #trust: ProxyTrust;
   readonly #turns = new RequestTurns(turns);
   readonly #largeTurns = new RequestTurns(largeTurns);
+  #begun = 0;
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
@@ -123,9 +131,10 @@ export class FaceServer {
     if (info === undefined) throw noSuchResource();
     const handler = this.#handlerOf(info);
     open.isFor(info, caller.user);
+    this.#begin({ request, info, signal });
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
-    const work = (): Promise<void> => handler({ request, response, url, info, caller, form, signal });
+    const exchange: Exchange = { request, response, url, info, caller, form, signal };
     const owner = { user: caller.user, namespace: info.namespace };
     const needed = [
       ...(hasLargeBody(request) ? [this.#largeTurns] : []),
@@ -134,10 +143,18 @@ export class FaceServer {
     const giveBack: (() => void)[] = [];
     try {
       for (const each of needed) giveBack.push(await each.take(owner, signal));
-      await work();
+      await handler(exchange);
     } finally {
       for (const release of giveBack) release();
     }
+  }
+
+  #begin(asked: Asked): void {
+    if (this.#begun >= maxBegun) return;
+    const begun = this.#options.begin?.(asked);
+    if (begun === undefined) return;
+    this.#begun++;
+    void begun.then(() => this.#begun--);
   }
 
   #callerOf(request: IncomingMessage): Caller {

@@ -17,7 +17,7 @@ import { CallerBudget } from './caller-budget.ts';
 import { DeclaredTags } from './declared-tags.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
-import { FaceServer, type Handler } from './face-server.ts';
+import { FaceServer, type FaceServerOptions, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ImageEdits } from './image-edits.ts';
 import { RequestTally } from './request-tally.ts';
@@ -61,10 +61,6 @@ function isRead({ info: { verb } }: Exchange): boolean {
   return verb === 'get' || verb === 'list';
 }
 
-function isList({ info: { verb } }: Exchange): boolean {
-  return verb === 'list';
-}
-
 function isEdit({ info: { verb } }: Exchange): boolean {
   return verb === 'update' || verb === 'patch';
 }
@@ -92,12 +88,12 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     reader: 'the API face',
     metrics: metrics.registries,
   });
-  const handlers = createHandlers({ client, passed, access, clock, registry, config });
+  const { handlers, begin } = createHandlers({ client, passed, access, clock, registry, config });
   const managed = new ManagedIdentity({ client, clock, log, namespace, service });
   const readIdentity = parts.identity ?? (() => managed.current(stopping.signal));
   const [trust, identity] = [await readTrust(), await readIdentity()];
   const tally = new RequestTally({ metrics, log, clock });
-  const server = new FaceServer({ identity, trust, access, handlers, tally });
+  const server = new FaceServer({ identity, trust, access, handlers, begin, tally });
   const port = await server.listen(config.host, config.port);
   const monitor = await startMonitor(parts, server, tally);
   registry.watchPolicy(stopping.signal);
@@ -164,7 +160,7 @@ interface HandlerParts {
 /** Watches of one caller, and of the streams of one namespace: callers a tenant has as many as it likes. */
 const maxWatches = 200;
 const maxWatchesOfNamespace = 400;
-/** Answers that are gathered from many objects before they begin. */
+/** Pages of lists, and answers that are gathered from many objects before they begin. */
 const gatheredTurns = { all: 12, ofUser: 4, ofNamespace: 4, waiting: 500 };
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
@@ -180,8 +176,8 @@ function watched(
   return verb === 'watch' && namespace !== undefined ? budget.run(namespace, work) : work();
 }
 
-/** Who answers, by resource, or by resource and subresource where that is another one. */
-function createHandlers(parts: HandlerParts): Map<string, Handler> {
+/** Who answers, by resource, or by resource and subresource where that is another one; and what may begin before. */
+function createHandlers(parts: HandlerParts): Pick<FaceServerOptions, 'handlers' | 'begin'> {
   const { client, passed, access, clock, registry, config } = parts;
   const { localRegistry, historyLimit, importMode } = config;
   const watches = new CallerBudget(maxWatches);
@@ -190,19 +186,19 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
   const sources = new SourceCheck({ client, access });
   const streamWrites = new StreamWrites({ requests, access, sources, defaults });
   const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, watches, clock });
+  const gathered = new RequestTurns(gatheredTurns);
   const declared = new DeclaredTags(client);
-  const views = new DerivedViews({ client, clock, declared, defaults, localRegistry });
+  const views = new DerivedViews({ client, clock, declared, turns: gathered, defaults, localRegistry });
   const writes = new TagWrites({ client, clock, views, access, declared, sources, defaults, localRegistry });
   const looks = new RegistryLooks(registry);
   const imports = new StreamImports({ client, views, clock, looks, settings: config });
-  const images = new StoredImages({ client, transport: passed, watches, clock });
+  const images = new StoredImages({ client, transport: passed, watches, turns: gathered, clock });
   const edits = new ImageEdits({ client, clock });
   const secrets = new CallerBudget(maxSecretLists);
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
   const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
-  const gathered = new RequestTurns(gatheredTurns);
   const ofNamespaces = new CallerBudget(maxWatchesOfNamespace);
-  return new Map<string, Handler>([
+  const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => watched(exchange, ofNamespaces, () => streams.serve(exchange))],
     ['imagestreams/layers', (exchange) => gathered.run(exchange, () => layers.serve(exchange))],
     [
@@ -213,22 +209,16 @@ function createHandlers(parts: HandlerParts): Map<string, Handler> {
       'imagestreamtags',
       (exchange) => {
         refuseStoredName(exchange);
-        if (isList(exchange)) return gathered.run(exchange, () => views.tags(exchange));
         return isRead(exchange) ? views.tags(exchange) : writes.serve(exchange);
       },
     ],
-    [
-      'imagetags',
-      (exchange) => {
-        if (isList(exchange)) return gathered.run(exchange, () => views.fullTags(exchange));
-        return isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange);
-      },
-    ],
+    ['imagetags', (exchange) => (isRead(exchange) ? views.fullTags(exchange) : writes.serve(exchange))],
     ['imagestreamimages', (exchange) => views.imageOfStream(exchange)],
     ['imagestreammappings', (exchange) => mappings.serve(exchange)],
     ['imagestreamimports', (exchange) => imports.serve(exchange)],
     ['images', (exchange) => (isEdit(exchange) ? edits.serve(exchange) : images.serve(exchange))],
   ]);
+  return { handlers, begin: (asked) => views.begin(asked) };
 }
 
 interface Certificates {

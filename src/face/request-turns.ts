@@ -65,13 +65,13 @@ export class RequestTurns {
   }
 
   /** Does the work of a request when it is its turn. Rejects as {@link take} does, and with what the work rejects with. */
-  async run(
+  async run<T>(
     { caller: { user }, info: { namespace }, signal }: Pick<Exchange, 'caller' | 'info' | 'signal'>,
-    work: () => Promise<void>,
-  ): Promise<void> {
+    work: () => Promise<T>,
+  ): Promise<T> {
     const giveBack = await this.take({ user, namespace }, signal);
     try {
-      await work();
+      return await work();
     } finally {
       giveBack();
     }

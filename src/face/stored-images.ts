@@ -2,7 +2,6 @@
  * Images: the stored ones under their digests, with the versions renamed (semantics 4.6). Their names are within objects, so that
  * nothing is handed on as it comes.
  */
-import { pipeline } from 'node:stream/promises';
 import type { Image } from '../api/generated/image.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, textOf, valueAt } from '../api/json.ts';
 import { images, type KubeObject, resourcePath } from '../api/resources.ts';
@@ -19,10 +18,12 @@ import { readDeletion } from './delete-options.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { objectPage, pageSize } from './object-page.ts';
 import { passAnswer } from './passed-answer.ts';
+import type { RequestTurns } from './request-turns.ts';
+import { type ShownPage, sendPages, shownPage } from './sent-list.ts';
 import { notFound } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { served, toServed } from './versions.ts';
-import { metadataOf, sendView } from './view-answer.ts';
+import { sendView } from './view-answer.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Options of {@link StoredImages}. */
@@ -31,6 +32,8 @@ export interface StoredImagesOptions {
   /** For watches and deletions: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
   readonly watches: CallerBudget;
+  /** Of reads of pages. */
+  readonly turns: RequestTurns;
   readonly clock: Clock;
 }
 
@@ -47,8 +50,6 @@ const watchParameters = [
 const deleteParameters = ['gracePeriodSeconds', 'orphanDependents', 'propagationPolicy'];
 /** An object of the largest size that etcd takes, with room. */
 const maxObjectBytes = 4 * 1024 * 1024;
-/** A client that reads nothing of a list for this time is given up. */
-const idleMs = 60_000;
 
 /** Answers all but the edits. */
 export class StoredImages {
@@ -78,38 +79,27 @@ export class StoredImages {
     sendView(exchange, toServed(imageView(image)), { table: imageTable, now: this.#options.clock.now() });
   }
 
-  /** Page by page: of a cluster there may be more than fits into memory. */
   async #list(exchange: Exchange): Promise<void> {
-    const { response } = exchange;
-    const limit = limitOf(exchange.url);
-    const first = await this.#page(exchange, exchange.url.searchParams.get('continue') ?? undefined, limit);
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.setTimeout(idleMs, () => response.destroy());
-    await pipeline(this.#listText(exchange, first, limit), response);
+    await sendPages(exchange, this.#pages(exchange), this.#options.turns);
   }
 
-  async *#listText(
-    exchange: Exchange,
-    first: ListPage<Image>,
-    limit: number | undefined,
-  ): AsyncGenerator<string> {
-    const { resourceVersion } = first.metadata;
-    const { head, entries, member } = this.#shownPage(
-      exchange,
-      limit === undefined ? { ...first, metadata: { resourceVersion } } : first,
-    );
-    yield `${JSON.stringify(head).slice(0, -1)},${JSON.stringify(member)}:[${textOfEntries(entries)}`;
-    let isEmpty = entries.length === 0;
-    // Who sets no limit wants all of them at once.
-    let next = limit === undefined ? first.metadata.continue : undefined;
-    while (next) {
-      const page = await this.#page(exchange, next, limit);
-      const text = textOfEntries(this.#shownPage(exchange, page).entries);
-      yield isEmpty || text === '' ? text : `,${text}`;
-      isEmpty &&= text === '';
-      next = page.metadata.continue;
-    }
-    yield ']}';
+  async *#pages(exchange: Exchange): AsyncGenerator<ShownPage, void> {
+    const limit = limitOf(exchange.url);
+    const shown = { table: imageTable, now: this.#options.clock.now() };
+    let next = exchange.url.searchParams.get('continue') ?? undefined;
+    do {
+      const { metadata, items } = await this.#page(exchange, next, limit);
+      const { resourceVersion } = metadata;
+      const list = {
+        kind: 'ImageList',
+        apiVersion: served,
+        // Who sets no limit wants all of them at once.
+        metadata: limit === undefined ? { resourceVersion } : { ...metadata },
+        items: items.map((image) => toServed(imageView(image))),
+      };
+      yield shownPage(exchange, list, shown);
+      next = limit === undefined ? metadata.continue : undefined;
+    } while (next);
   }
 
   #page(
@@ -123,18 +113,6 @@ export class StoredImages {
     if (form === 'metadata')
       return client.listMetadataPage(images, options, signal) as Promise<ListPage<Image>>;
     return objectPage(client, images, options, signal);
-  }
-
-  #shownPage({ url, form }: Exchange, { metadata, items }: ListPage<Image>): ShownPage {
-    const views = items.map((image) => toServed(imageView(image)));
-    const list = { kind: 'ImageList', apiVersion: served, metadata, items: views };
-    if (form === 'table') {
-      const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
-      const { rows, ...head } = tableOf(imageTable, list, shown);
-      return { head, member: 'rows', entries: rows as readonly unknown[] };
-    }
-    const { items: entries, ...head } = form === 'metadata' ? metadataOf(list) : list;
-    return { head, member: 'items', entries: entries as readonly unknown[] };
   }
 
   async #watch(exchange: Exchange): Promise<void> {
@@ -208,17 +186,6 @@ export async function readImage(client: KubeClient, name: string, signal: AbortS
   } catch (error) {
     throw isNotFound(error) ? notFound('images', name) : error;
   }
-}
-
-interface ShownPage {
-  /** All but the entries. */
-  readonly head: JsonObject;
-  readonly member: 'items' | 'rows';
-  readonly entries: readonly unknown[];
-}
-
-function textOfEntries(entries: readonly unknown[]): string {
-  return JSON.stringify(entries).slice(1, -1);
 }
 
 /** A Status, or the Image when something holds it. */

@@ -37,6 +37,11 @@ export interface KubeTransportOptions {
 const refreshMs = 10_000;
 const connectMs = 10_000;
 const headersMs = 30_000;
+/**
+ * Idle connections stay for this time: a new one costs more than most requests. An API server ends them after 90 seconds, and a
+ * load balancer before it often after 60.
+ */
+const idleMs = 45_000;
 
 interface Pools {
   readonly identity: string;
@@ -139,7 +144,12 @@ export class KubeTransport {
     const identity = createHash('sha256').update(JSON.stringify(tls)).digest('base64');
     if (this.#pools?.identity === identity) return this.#pools;
     const old = this.#pools;
-    const shared = { allowH2: false, headersTimeout: headersMs, connect: { ...tls, timeout: connectMs } };
+    const shared = {
+      allowH2: false,
+      headersTimeout: headersMs,
+      keepAliveTimeout: idleMs,
+      connect: { ...tls, timeout: connectMs },
+    };
     this.#pools = {
       identity,
       calls: new Agent({ ...shared, connections: 32, bodyTimeout: headersMs }),

@@ -1,0 +1,68 @@
+/** Lists that are read page by page and handed on as they come: of a cluster there may be more than fits into memory. */
+import { pipeline } from 'node:stream/promises';
+import type { JsonObject } from '../api/json.ts';
+import type { Exchange } from './exchange.ts';
+import type { RequestTurns } from './request-turns.ts';
+import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
+import { metadataOf } from './view-answer.ts';
+
+/** A client that reads nothing of a list for this time is given up. */
+const idleMs = 60_000;
+/** Characters that are handed on together. */
+const pieceLength = 32 * 1024;
+
+/** A part of a list in the form that the client wants. */
+export interface ShownPage {
+  /** All but the entries; of the first page it is that of the list. */
+  readonly head: JsonObject;
+  readonly member: 'items' | 'rows';
+  readonly entries: readonly unknown[];
+}
+
+/** A list of objects, or some of them, in the form that the client wants; `now` in epoch milliseconds. */
+export function shownPage(
+  { form, url }: Exchange,
+  list: JsonObject & { readonly items: readonly unknown[] },
+  { table, now }: { readonly table: TableShape; readonly now: number },
+): ShownPage {
+  if (form === 'table') {
+    const { rows, ...head } = tableOf(table, list, { include: includeObjectOf(url), now });
+    return { head, member: 'rows', entries: rows as readonly unknown[] };
+  }
+  const { items, ...head } = form === 'metadata' ? metadataOf(list) : list;
+  return { head, member: 'items', entries: items as readonly unknown[] };
+}
+
+/**
+ * Answers with a list, of which there is one page at least. Each page is read in a turn, and no turn is held while the client reads.
+ * Rejects with what the first page rejects with, unanswered; a later one breaks the answer off.
+ */
+export async function sendPages(
+  exchange: Exchange,
+  pages: AsyncGenerator<ShownPage, void>,
+  turns: RequestTurns,
+): Promise<void> {
+  const { response } = exchange;
+  const next = async (): Promise<ShownPage | undefined> =>
+    turns.run(exchange, async () => (await pages.next()).value ?? undefined);
+  const first = await next();
+  if (first === undefined) throw new Error('a list without a page');
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.setTimeout(idleMs, () => response.destroy());
+  await pipeline(textOf(first, next), response);
+}
+
+async function* textOf(first: ShownPage, next: () => Promise<ShownPage | undefined>): AsyncGenerator<string> {
+  let text = `${JSON.stringify(first.head).slice(0, -1)},${JSON.stringify(first.member)}:[`;
+  let separator = '';
+  for (let page: ShownPage | undefined = first; page !== undefined; page = await next()) {
+    for (const entry of page.entries) {
+      text += separator + JSON.stringify(entry);
+      separator = ',';
+      if (text.length < pieceLength) continue;
+      yield text;
+      text = '';
+    }
+  }
+  yield `${text}]}`;
+}
