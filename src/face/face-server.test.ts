@@ -69,7 +69,8 @@ async function setUp({
         () => undefined,
       );
   };
-  const get = (user: string) => request(`${urlOf('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
+  const get = (user: string) =>
+    request(`${urlOf('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
   return { server, served, send, get };
 }
 

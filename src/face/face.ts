@@ -13,13 +13,13 @@ import { createRegistryStack, type RegistryStack } from '../registry-stack.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { HealthServer } from '../server/http-server.ts';
 import { Access } from './access.ts';
-import { CallerBudget } from './caller-budget.ts';
 import { DeclaredTags } from './declared-tags.ts';
 import { DerivedViews } from './derived-views.ts';
 import type { Exchange } from './exchange.ts';
 import { FaceServer, type FaceServerOptions, type Handler } from './face-server.ts';
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ImageEdits } from './image-edits.ts';
+import { OwnerBudget } from './owner-budget.ts';
 import { RequestTally } from './request-tally.ts';
 import { RequestTurns } from './request-turns.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
@@ -170,7 +170,7 @@ const maxSecretLists = 2;
 /** A watch of the streams of one namespace. */
 function watched(
   { info: { verb, namespace } }: Exchange,
-  budget: CallerBudget,
+  budget: OwnerBudget,
   work: () => Promise<void>,
 ): Promise<void> {
   return verb === 'watch' && namespace !== undefined ? budget.run(namespace, work) : work();
@@ -180,7 +180,7 @@ function watched(
 function createHandlers(parts: HandlerParts): Pick<FaceServerOptions, 'handlers' | 'begin'> {
   const { client, passed, access, clock, registry, config } = parts;
   const { localRegistry, historyLimit, importMode } = config;
-  const watches = new CallerBudget(maxWatches);
+  const watches = new OwnerBudget({ each: maxWatches });
   const defaults: ShownDefaults = { importMode, localRegistry };
   const requests = new StreamRequests(passed);
   const sources = new SourceCheck({ client, access });
@@ -194,10 +194,10 @@ function createHandlers(parts: HandlerParts): Pick<FaceServerOptions, 'handlers'
   const imports = new StreamImports({ client, views, clock, looks, settings: config });
   const images = new StoredImages({ client, transport: passed, watches, turns: gathered, clock });
   const edits = new ImageEdits({ client, clock });
-  const secrets = new CallerBudget(maxSecretLists);
+  const secrets = new OwnerBudget({ each: maxSecretLists });
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });
-  const layers = new LayersOfStreams({ client, clock, budget: new CallerBudget(maxLayers) });
-  const ofNamespaces = new CallerBudget(maxWatchesOfNamespace);
+  const layers = new LayersOfStreams({ client, clock, budget: new OwnerBudget({ each: maxLayers }) });
+  const ofNamespaces = new OwnerBudget({ each: maxWatchesOfNamespace });
   const handlers = new Map<string, Handler>([
     ['imagestreams', (exchange) => watched(exchange, ofNamespaces, () => streams.serve(exchange))],
     ['imagestreams/layers', (exchange) => gathered.run(exchange, () => layers.serve(exchange))],

@@ -13,10 +13,10 @@ import { isNotFound } from '../kube/errors.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { CallerBudget } from './caller-budget.ts';
 import { readDeletion } from './delete-options.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { objectPage, pageSize } from './object-page.ts';
+import type { OwnerBudget } from './owner-budget.ts';
 import { passAnswer } from './passed-answer.ts';
 import type { RequestTurns } from './request-turns.ts';
 import { type ShownPage, sendPages, shownPage } from './sent-list.ts';
@@ -31,7 +31,7 @@ export interface StoredImagesOptions {
   readonly client: KubeClient;
   /** For watches and deletions: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
-  readonly watches: CallerBudget;
+  readonly watches: OwnerBudget;
   /** Of reads of pages. */
   readonly turns: RequestTurns;
   readonly clock: Clock;

@@ -6,10 +6,10 @@ import { type ShownDefaults, shownStream } from '../domain/shown-stream.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { CallerBudget } from './caller-budget.ts';
 import { readDeletion } from './delete-options.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
 import { isTakenAtOnce, observed } from './observed-stream.ts';
+import type { OwnerBudget } from './owner-budget.ts';
 import { passAnswer } from './passed-answer.ts';
 import { type Show, ShownList } from './shown-list.ts';
 import { type ShownRows, ShownTable } from './shown-table.ts';
@@ -26,7 +26,7 @@ export interface StoredStreamsOptions {
   readonly defaults: ShownDefaults;
   /** Sees what the operator has made of a write. */
   readonly client: KubeClient;
-  readonly watches: CallerBudget;
+  readonly watches: OwnerBudget;
   readonly clock: Clock;
 }
 

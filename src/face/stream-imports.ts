@@ -14,14 +14,13 @@ import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AnswerRooms } from './answer-rooms.ts';
-import { CallerBudget } from './caller-budget.ts';
 import { Deadline } from './deadline.ts';
 import type { DerivedViews } from './derived-views.ts';
 import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
 import { checkUnknownFields } from './field-validation.ts';
 import { ImportLooks, type Listing } from './import-looks.ts';
 import { type FulfilledWishes, ImportWishes } from './import-wishes.ts';
-import { RequestPlaces } from './request-places.ts';
+import { OwnerBudget } from './owner-budget.ts';
 import { badRequest, invalid, notFound, StatusError } from './status.ts';
 import { served, toServed } from './versions.ts';
 
@@ -68,10 +67,10 @@ interface Task {
 /** Answers creations. */
 export class StreamImports {
   readonly #options: StreamImportsOptions;
-  readonly #budget = new CallerBudget(maxImports);
+  readonly #budget = new OwnerBudget({ each: maxImports });
   readonly #looks: ImportLooks;
   readonly #wishes: ImportWishes;
-  readonly #places = new RequestPlaces({ all: maxLooking, each: maxLookingOfOne });
+  readonly #places = new OwnerBudget({ all: maxLooking, each: maxLookingOfOne });
   readonly #rooms = new AnswerRooms({
     free: freeAnswerLength,
     max: maxAnswerLength,

@@ -7,8 +7,8 @@ import { isStreamName } from '../domain/stream-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, undefinedIfNotFound } from '../kube/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
-import type { CallerBudget } from './caller-budget.ts';
 import { type Exchange, sendJson } from './exchange.ts';
+import type { OwnerBudget } from './owner-budget.ts';
 import { notFound, StatusError } from './status.ts';
 import { served } from './versions.ts';
 
@@ -17,7 +17,7 @@ export interface LayersOfStreamsOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   /** A stream may have thousands of images: not all of a caller's questions are answered at a time. */
-  readonly budget: CallerBudget;
+  readonly budget: OwnerBudget;
 }
 
 const parallelReads = 16;

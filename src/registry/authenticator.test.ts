@@ -166,6 +166,85 @@ describe('a token', () => {
   });
 });
 
+describe('what a registry wanted', () => {
+  /** A token server, and a registry that sends people there; `answer` is how they answer from then on. */
+  async function world() {
+    const answer = { status: 200, wanted: 'Bearer t', realm: '' };
+    const tokens = await listen((_request, response) =>
+      response.writeHead(answer.status).end('{"token":"t"}'),
+    );
+    answer.realm = tokens.url;
+    const server = await listen(({ headers }, response) => {
+      if (answer.wanted === '' || headers.authorization === answer.wanted) response.end('{}');
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="${answer.realm}/"` }).end();
+    });
+    return { answer, tokens, server, authenticator: newAuthenticator() };
+  }
+
+  it('is answered at once for a neighbour', async () => {
+    const { tokens, server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    expect((await authenticator.send(ask(server.host, alice, 'org/other'))).status).toBe(200);
+    expect(authorizations(server)).toEqual([undefined, 'Bearer t', 'Bearer t']);
+    expect(tokens.paths.map((path) => new URLSearchParams(path.slice(2)).get('scope'))).toEqual([
+      'repository:org/app:pull',
+      'repository:org/other:pull',
+    ]);
+  });
+
+  it.each([
+    { what: 'another account', credential: { ...alice, username: 'bob' }, repository: 'org/app' },
+    { what: 'nobody', credential: undefined, repository: 'org/app' },
+    { what: 'another part of it', credential: alice, repository: 'other/app' },
+  ])('is not thought to be wanted of $what', async ({ credential, repository }) => {
+    const { server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    await authenticator.send(ask(server.host, credential, repository));
+    expect(authorizations(server).slice(2)).toEqual([undefined, 'Bearer t']);
+  });
+
+  it('may be something else by now', async () => {
+    const { answer, server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    const moved = await listen((_request, response) => response.end('{"token":"t"}'));
+    answer.status = 404;
+    answer.realm = moved.url;
+    expect((await authenticator.send(ask(server.host, alice, 'org/other'))).status).toBe(200);
+    // And this is what it wants from now on.
+    expect((await authenticator.send(ask(server.host, alice, 'org/third'))).status).toBe(200);
+    expect(authorizations(server).slice(2)).toEqual([undefined, 'Bearer t', 'Bearer t']);
+  });
+
+  it('may be nothing by now', async () => {
+    const { answer, server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    answer.status = 500;
+    answer.wanted = '';
+    expect((await authenticator.send(ask(server.host, alice, 'org/other'))).status).toBe(200);
+  });
+
+  it('costs one request to each when it cannot be given', async () => {
+    const { answer, tokens, server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    answer.status = 403;
+    await expect(authenticator.send(ask(server.host, alice, 'org/other'))).rejects.toMatchObject({
+      code: 'unauthorized',
+    });
+    expect(tokens.requests).toHaveLength(2);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it('is not asked for again when the token server is busy', async () => {
+    const { answer, server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    answer.status = 429;
+    await expect(authenticator.send(ask(server.host, alice, 'org/other'))).rejects.toMatchObject({
+      code: 'too-many-requests',
+    });
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
 describe('credentials', () => {
   it('stay away from a token server that does not belong to the registry', async () => {
     // Both names are loopback; the rule goes by the name.

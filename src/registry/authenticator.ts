@@ -1,12 +1,14 @@
 /**
  * The 401 dance of the distribution token specification:
- * 1. ask with the header that is held for this repository and account, or with none;
+ * 1. ask with the header that is held for this repository and account; else with one that answers what the registry wanted for a
+ *    neighbour of the repository; else with none;
  * 2. on 401 read the challenge: `Bearer` (a token from the realm) before `Basic`;
  * 3. get a token, once for all who wait, and ask once more.
  */
 import { createHash } from 'node:crypto';
 import { parseJsonObject, textOf } from '../api/json.ts';
 import type { Credential, PullCredential } from '../domain/pull-credentials.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { RegistryError } from './errors.ts';
@@ -38,6 +40,19 @@ const minLifetimeSeconds = 60;
 const maxLifetimeSeconds = 24 * 60 * 60;
 /** A registry that wanted Basic once is sent it at once for this long. */
 const basicLifetimeMs = 60 * 60 * 1000;
+/** What a registry wanted once is thought to be wanted for this long. */
+const wantedLifetimeMs = 60 * 60 * 1000;
+const maxWanted = 1_000;
+
+/** A header that was sent before it was asked for. */
+interface Ahead {
+  /** The challenges that it answers, as they came. */
+  readonly wanted: string;
+  /** Undefined when there was none to be got. */
+  readonly header?: string;
+  /** Why. */
+  readonly failure?: RegistryError;
+}
 
 /** Sends requests and answers challenges. */
 export class Authenticator {
@@ -46,6 +61,9 @@ export class Authenticator {
   readonly #onToken: () => () => void;
   /** Whole `Authorization` headers, by registry, repository and account. */
   readonly #headers: TokenStore;
+  readonly #clock: Clock;
+  /** The `WWW-Authenticate` that an answer helped with, by registry, first part of the repository, and account. */
+  readonly #wanted = new BoundedMap<string, { readonly text: string; readonly at: number }>(maxWanted);
   /** Never aborted. */
   readonly #untilTheEnd = new AbortController().signal;
 
@@ -54,26 +72,56 @@ export class Authenticator {
     this.#trustedRealms = options.trustedRealms ?? new Set();
     this.#onToken = options.onToken ?? (() => () => undefined);
     this.#headers = new TokenStore(options.clock);
+    this.#clock = options.clock;
   }
 
   /** Sends a request; the answer may still be a 401 when there is no way to answer its challenge. */
   async send(options: RepositoryRequest): Promise<RegistryResponse> {
     const key = headerKey(options);
     const held = this.#headers.get(key);
-    const first = await this.#send(options, held);
+    const ahead = held === undefined ? await this.#headerAhead(key, options) : undefined;
+    const sent = held ?? ahead?.header;
+    const first = await this.#send(options, sent);
     if (first.status !== 401) return first;
-    if (held !== undefined) this.#headers.forget(key, held);
-    const challenges = parseChallenges(first.headers['www-authenticate'] ?? '');
-    const answer = this.#answerTo(challenges, options);
-    if (answer === undefined) return first;
-    // Somebody else's question may have got a header meanwhile.
-    const second = await this.#send(
-      options,
-      this.#headers.get(key) ?? (await this.#headers.fetch(key, answer)),
-    );
+    if (sent !== undefined) this.#headers.forget(key, sent);
+    const wanted = first.headers['www-authenticate'] ?? '';
+    const challenges = parseChallenges(wanted);
+    const isAnswered = ahead?.wanted === wanted;
+    if (isAnswered && ahead.failure !== undefined) throw ahead.failure;
+    const second = isAnswered ? first : await this.#sendAnswer(key, challenges, options);
+    if (second === undefined) return first;
+    if (second.status !== 401)
+      this.#wanted.set(neighbourKey(options), { text: wanted, at: this.#clock.now() });
     const withheld = second.status === 401 ? this.#withheldFrom(challenges, options) : undefined;
     if (withheld !== undefined) throw withheldError(withheld);
     return second;
+  }
+
+  /** What the registry wanted for a neighbour of the repository, it probably wants for this one too. */
+  async #headerAhead(key: string, options: RepositoryRequest): Promise<Ahead | undefined> {
+    const known = this.#wanted.get(neighbourKey(options));
+    if (known === undefined || this.#clock.now() - known.at > wantedLifetimeMs) return undefined;
+    const wanted = known.text;
+    try {
+      const answer = this.#answerTo(parseChallenges(wanted), options);
+      return { wanted, ...(answer && { header: await this.#headers.fetch(key, answer) }) };
+    } catch (error) {
+      // The registry may want something else by now, or nothing; but who is told to wait does not ask on.
+      if (!(error instanceof RegistryError) || error.code === 'too-many-requests') throw error;
+      return { wanted, failure: error };
+    }
+  }
+
+  /** Asks once more, with an answer to a challenge; undefined when none can be answered. */
+  async #sendAnswer(
+    key: string,
+    challenges: readonly Challenge[],
+    options: RepositoryRequest,
+  ): Promise<RegistryResponse | undefined> {
+    const answer = this.#answerTo(challenges, options);
+    if (answer === undefined) return undefined;
+    // Somebody else's question may have got a header meanwhile.
+    return this.#send(options, this.#headers.get(key) ?? (await this.#headers.fetch(key, answer)));
   }
 
   #send(options: RepositoryRequest, authorization: string | undefined): Promise<RegistryResponse> {
@@ -142,6 +190,14 @@ export class Authenticator {
 /** Two accounts never share a header, nor two registries, nor a verified and an unverified connection. */
 function headerKey({ host, repository, insecure, ca, credential }: RepositoryRequest): string {
   return JSON.stringify([host, repository, insecure, ca ?? '', credentialIdentity(credential)]);
+}
+
+/**
+ * Repositories that begin alike are one customer's, or are of one kind where a registry gathers several behind one name and sends
+ * each kind to a token server of its own.
+ */
+function neighbourKey({ repository, ...options }: RepositoryRequest): string {
+  return headerKey({ ...options, repository: repository.split('/')[0] ?? '' });
 }
 
 /** A text that is the same for the same account only; it tells nothing about it. */
