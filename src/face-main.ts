@@ -8,7 +8,6 @@ import { parseInvocation } from './invocation.ts';
 import { FaceMetrics } from './observability/face-metrics.ts';
 import { createLogger } from './observability/logger.ts';
 import { parseProxySettings } from './registry/proxy.ts';
-import { collectGarbage } from './runtime/garbage.ts';
 
 async function main(): Promise<number> {
   const invocation = parseInvocation('face', process.argv.slice(2), process.env);
@@ -29,27 +28,11 @@ async function main(): Promise<number> {
     metrics: new FaceMetrics(),
     userAgent: `imagestream-operator-api/${packageJson.version}`,
   });
-  const stopGiving = giveMemoryBack();
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-  stopGiving();
   await face.stop();
   return 0;
-}
-
-const lookMs = 20_000;
-const grownBytes = 24 * 1024 * 1024;
-
-/** Lists and watches leave much behind, and V8 keeps it for as long as nothing needs it. */
-function giveMemoryBack(): () => void {
-  let kept = process.memoryUsage.rss();
-  const timer = setInterval(() => {
-    if (process.memoryUsage.rss() < kept + grownBytes) return;
-    collectGarbage();
-    kept = process.memoryUsage.rss();
-  }, lookMs);
-  return () => clearInterval(timer);
 }
 
 function identityOf({ certificateFile, keyFile }: FaceConfig): (() => Promise<ServingIdentity>) | undefined {

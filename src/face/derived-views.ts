@@ -48,7 +48,7 @@ export interface DerivedViewsOptions {
 const digestStart = /^(?:[a-z0-9]+(?:[+._-][a-z0-9]+)*:?)?[a-f0-9]*$/;
 
 /** Each has several tags, and is kept as text, parsed and shown for a while. */
-const streamsOfPage = 100;
+const streamsOfPage = 250;
 
 /** A named tag with its stream, and the newest image of its history where there is one. */
 interface GatheredTag {

@@ -20,6 +20,7 @@ import { FaceServer, type FaceServerOptions, type Handler } from './face-server.
 import { type ProxyTrust, parseProxyTrust, proxyTrustPlace } from './front-proxy.ts';
 import { ImageEdits } from './image-edits.ts';
 import { OwnerBudget } from './owner-budget.ts';
+import { queuedBytes } from './passed-answer.ts';
 import { RequestTally } from './request-tally.ts';
 import { RequestTurns } from './request-turns.ts';
 import { ManagedIdentity, type ServingIdentity } from './serving-identity.ts';
@@ -80,7 +81,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
   const readTrust = async (): Promise<ProxyTrust> =>
     parseProxyTrust(await client.get(configMaps, proxyTrustPlace, stopping.signal));
   const access = new Access({ client, clock, onAsk: metrics.reviewed });
-  const passed = KubeTransport.load({ kubeconfig, userAgent });
+  const passed = KubeTransport.load({ kubeconfig, userAgent, queuedBytes });
   const registry = await createRegistryStack({
     ...parts,
     client,

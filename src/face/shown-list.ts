@@ -1,6 +1,7 @@
 /** Lists of the API server as they go by, item by item, so that none is ever held as a whole. */
 import { Transform, type TransformCallback } from 'node:stream';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
+import { queuedBytes } from './passed-answer.ts';
 import { maxObjectBytes } from './stream-requests.ts';
 import { withServedNames } from './versions.ts';
 
@@ -45,7 +46,7 @@ export class ShownList extends Transform {
   #isEscaped = false;
 
   constructor(show: Show) {
-    super();
+    super({ highWaterMark: queuedBytes });
     this.#show = show;
   }
 

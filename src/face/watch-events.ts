@@ -2,6 +2,7 @@
 import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
+import { queuedBytes } from './passed-answer.ts';
 
 /** Puts another event in the place of each. */
 export function changedEvents(change: (event: JsonObject) => JsonObject): Transform {
@@ -9,6 +10,7 @@ export function changedEvents(change: (event: JsonObject) => JsonObject): Transf
   const decoder = new StringDecoder('utf8');
   let rest = '';
   return new Transform({
+    highWaterMark: queuedBytes,
     transform(chunk: Buffer, _encoding, done) {
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';

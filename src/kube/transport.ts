@@ -31,6 +31,8 @@ export interface KubeTransportOptions {
   readonly kubeconfig?: string | undefined;
   /** Value of the User-Agent header. */
   readonly userAgent: string;
+  /** Of a body that comes faster than it is read, in bytes; what is above waits at the API server. 64 KiB when absent. */
+  readonly queuedBytes?: number;
 }
 
 /** Credentials and certificates are read again after this time: they rotate on disk. */
@@ -54,14 +56,20 @@ export class KubeTransport {
   readonly #config: KubeConfig;
   readonly #server: string;
   readonly #userAgent: string;
+  readonly #queuedBytes: number;
   #pools: Pools | undefined;
   #headers: Record<string, string> = {};
   #refreshed: { at: number; done: Promise<Pools> } | undefined;
 
-  private constructor(config: KubeConfig, server: string, userAgent: string) {
+  private constructor(
+    config: KubeConfig,
+    server: string,
+    { userAgent, queuedBytes = 64 * 1024 }: KubeTransportOptions,
+  ) {
     this.#config = config;
     this.#server = server;
     this.#userAgent = userAgent;
+    this.#queuedBytes = queuedBytes;
   }
 
   /** Loads the kubeconfig. Throws when there is none or it names no cluster. */
@@ -75,7 +83,7 @@ export class KubeTransport {
         'The kubeconfig has no current context with a cluster: choose one with kubectl config use-context.',
       );
     }
-    return new KubeTransport(config, server.replace(/\/+$/, ''), options.userAgent);
+    return new KubeTransport(config, server.replace(/\/+$/, ''), options);
   }
 
   /** The API server's address, for messages. */
@@ -98,6 +106,7 @@ export class KubeTransport {
       method: options.method,
       dispatcher: options.beforeSend === undefined ? pool : pool.compose(askFirst(options.beforeSend)),
       signal: options.signal,
+      highWaterMark: this.#queuedBytes,
       headers: {
         ...this.#headers,
         accept: options.accept ?? 'application/json',
