@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { imageGroup, type KubeObject, subjectAccessReviews } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
+import { CallLimit } from '../runtime/call-limit.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Caller } from './identity.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -78,14 +79,15 @@ export class Access {
     this.#onAsk?.(isRemembered ? 'remembered' : 'asked');
     if (isRemembered) return known.answer;
     // Others may wait for it too, when this client is gone.
-    const answer = this.#review(caller, info, AbortSignal.timeout(reviewMs));
+    const answer = this.#review(caller, info);
     // A question that could not be asked says nothing; the next one asks again.
     answer.catch(() => this.#answers.delete(key));
     this.#answers.set(key, { at: this.#clock.now(), answer });
     return answer;
   }
 
-  async #review(caller: Caller, info: RequestInfo, signal: AbortSignal): Promise<Answer> {
+  async #review(caller: Caller, info: RequestInfo): Promise<Answer> {
+    using limit = new CallLimit({ timeMs: reviewMs });
     const { user, uid, groups, extra } = caller;
     const { verb, namespace, resource, name, subresource } = info;
     const attributes = { group: imageGroup, version: 'v1', verb, resource, namespace, name, subresource };
@@ -101,7 +103,7 @@ export class Access {
     const { status } = (await this.#client.create(
       subjectAccessReviews,
       review as unknown as KubeObject & typeof review,
-      signal,
+      limit.signal,
     )) as { status?: { allowed?: boolean; reason?: string; evaluationError?: string } };
     const { allowed, reason = '', evaluationError = '' } = status ?? {};
     return { allowed: allowed === true, reason, evaluationError };

@@ -13,8 +13,15 @@ import type { ServingIdentity } from './serving-identity.ts';
 export interface FaceListenerOptions {
   readonly identity: ServingIdentity;
   readonly trust: ProxyTrust;
-  /** Requests of either version of HTTP have what is used of them in common. */
-  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /**
+   * Requests of either version of HTTP have what is used of them in common. `proxy` is the front proxy whose connection it is;
+   * undefined for anybody else's.
+   */
+  readonly onRequest: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    proxy: ProxyTrust | undefined,
+  ) => Promise<void>;
 }
 
 const maxHeaderBytes = 256 * 1024;
@@ -51,27 +58,33 @@ const maxRestMs = 5_000;
 export class FaceListener {
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<TLSSocket>();
+  /** Sockets of HTTP/1.1 and sessions of HTTP/2 that are the front proxy's: to read a certificate takes longer than a request. */
+  readonly #trusted = new WeakSet<object>();
   #trust: ProxyTrust;
 
   constructor({ identity, trust, onRequest }: FaceListenerOptions) {
     this.#trust = trust;
     const options = { ...http2, allowHTTP1: true, maxHeaderSize: maxHeaderBytes, ...tlsOf(trust, identity) };
     this.#server = createSecureServer(options, (request, response) => {
-      void onRequest(request as unknown as IncomingMessage, response as unknown as ServerResponse).then(() =>
-        discardRest(request),
-      );
+      const proxy = this.#trusted.has(connectionOf(request)) ? this.#trust : undefined;
+      void onRequest(
+        request as unknown as IncomingMessage,
+        response as unknown as ServerResponse,
+        proxy,
+      ).then(() => discardRest(request));
     });
     Object.assign(this.#server, http1);
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
+      if (isFrontProxy(socket, this.#trust)) this.#trusted.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('session', (session) => {
       session.on('error', () => session.destroy());
       // Bodies that nobody reads yet, or any more, hold nobody else's back.
       session.setLocalWindowSize(maxStreams * windowBytes);
-      if (!isFrontProxy(session.socket as TLSSocket, this.#trust))
-        session.setTimeout(strangerMs, () => session.destroy());
+      if (isFrontProxy(session.socket as TLSSocket, this.#trust)) this.#trusted.add(session);
+      else session.setTimeout(strangerMs, () => session.destroy());
     });
   }
 
@@ -101,6 +114,11 @@ export class FaceListener {
   #drop(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function connectionOf(request: Http2ServerRequest): object {
+  // Of HTTP/2 the socket is another object for each request, and the session is gone with a stream that has ended.
+  return 'stream' in request ? (request.stream.session ?? request) : (request as IncomingMessage).socket;
 }
 
 /** HTTP/1.1 does it by itself. */

@@ -2,7 +2,6 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
 import { KubeApiError } from '../kube/errors.ts';
 import type { Access } from './access.ts';
 import {
@@ -15,7 +14,7 @@ import {
 } from './discovery.ts';
 import { type Asked, type Exchange, sendJson } from './exchange.ts';
 import { FaceListener } from './face-listener.ts';
-import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
+import type { ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
 import { formOf } from './negotiation.ts';
 import { serveOpenApi } from './open-api.ts';
@@ -66,17 +65,15 @@ const maxBegun = 16;
 export class FaceServer {
   readonly #options: FaceServerOptions;
   readonly #listener: FaceListener;
-  #trust: ProxyTrust;
   readonly #turns = new RequestTurns(turns);
   readonly #largeTurns = new RequestTurns(largeTurns);
   #begun = 0;
 
   constructor(options: FaceServerOptions) {
     this.#options = options;
-    this.#trust = options.trust;
     this.#listener = new FaceListener({
       ...options,
-      onRequest: (request, response) => this.#answer(request, response),
+      onRequest: (request, response, proxy) => this.#answer(request, response, proxy),
     });
   }
 
@@ -92,7 +89,6 @@ export class FaceServer {
 
   /** From now on another front proxy counts, or another certificate is shown. */
   renew(trust: ProxyTrust, identity: ServingIdentity): void {
-    this.#trust = trust;
     this.#listener.renew(trust, identity);
   }
 
@@ -101,16 +97,23 @@ export class FaceServer {
     return this.#listener.close();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    proxy: ProxyTrust | undefined,
+  ): Promise<void> {
     if (healthPaths.has((request.url ?? '').split('?')[0] ?? '')) {
       response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
       return;
     }
     const open = this.#options.tally.begin(request, response);
     const gone = new AbortController();
-    response.once('close', () => gone.abort(new Error('the client is gone')));
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort(new Error('the client is gone'));
+    });
     try {
-      await this.#route(request, response, { open, signal: gone.signal });
+      const caller = callerFrom(request, proxy);
+      await this.#route(request, response, { caller, open, signal: gone.signal });
     } catch (error) {
       if (gone.signal.aborted) return;
       open.failedWith(error);
@@ -122,10 +125,9 @@ export class FaceServer {
   async #route(
     request: IncomingMessage,
     response: ServerResponse,
-    { open, signal }: { open: OpenRequest; signal: AbortSignal },
+    { caller, open, signal }: { caller: Caller; open: OpenRequest; signal: AbortSignal },
   ): Promise<void> {
     const url = urlOf(request);
-    const caller = this.#callerOf(request);
     if (discover(request, response, url)) return;
     const info = requestInfoOf(request.method ?? '', url);
     if (info === undefined) throw noSuchResource();
@@ -157,13 +159,6 @@ export class FaceServer {
     void begun.then(() => this.#begun--);
   }
 
-  #callerOf(request: IncomingMessage): Caller {
-    if (!isFrontProxy(request.socket as TLSSocket, this.#trust)) throw unauthorized();
-    const caller = callerOf(request.rawHeaders, this.#trust.headers);
-    if (caller === undefined) throw unauthorized();
-    return caller;
-  }
-
   #handlerOf({ resource, subresource, verb, namespace, name }: RequestInfo): Handler {
     const served = servedResources.find((candidate) => candidate.name === resource);
     const { handlers } = this.#options;
@@ -180,6 +175,12 @@ export class FaceServer {
     if (!part.verbs.includes(verb)) throw methodNotAllowed();
     return handler;
   }
+}
+
+function callerFrom(request: IncomingMessage, proxy: ProxyTrust | undefined): Caller {
+  const caller = proxy && callerOf(request.rawHeaders, proxy.headers);
+  if (caller === undefined) throw unauthorized();
+  return caller;
 }
 
 /** Clients look at the header when they are to come again. */

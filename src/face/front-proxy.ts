@@ -41,21 +41,13 @@ export function parseProxyTrust({ data = {} }: ConfigMap): ProxyTrust {
   };
 }
 
-/** Reading a certificate takes longer than all else that is done to let a request in. */
-const namesOfSockets = new WeakMap<TLSSocket, readonly string[]>();
-
 /** True for a connection of the front proxy: a certificate of that authority, with one of the names. */
 export function isFrontProxy(socket: TLSSocket, { allowedNames }: ProxyTrust): boolean {
   // A session that is taken up again counts as authorized for Node, also without a certificate.
   if (!socket.authorized || socket.isSessionReused()) return false;
-  const names = namesOfSockets.get(socket) ?? namesOf(socket);
-  namesOfSockets.set(socket, names);
+  const names = [socket.getPeerCertificate().subject?.CN ?? []].flat().filter((name) => name !== '');
   if (names.length === 0) return false;
   return allowedNames.length === 0 || names.some((name) => allowedNames.includes(name));
-}
-
-function namesOf(socket: TLSSocket): readonly string[] {
-  return [socket.getPeerCertificate().subject?.CN ?? []].flat().filter((name) => name !== '');
 }
 
 /** No names may mean any name: what cannot be read must not be taken for none. */

@@ -4,6 +4,7 @@ import { fieldManager } from '../api/annotations.ts';
 import { arrayOf, parseJsonObject, textOf, valueAt } from '../api/json.ts';
 import { type KubeObject, type Resource, type ResourcePlace, resourcePath } from '../api/resources.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
+import { CallLimit } from '../runtime/call-limit.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { KubeApiError } from './errors.ts';
 import type { KubeRequest, KubeTransport } from './transport.ts';
@@ -256,7 +257,8 @@ export class KubeClient {
   async #json<T>(options: KubeRequest, write?: Write, maxBytes = maxBodyBytes): Promise<T> {
     const fence = options.method === 'GET' ? undefined : this.#fence;
     const signals = fence === undefined ? [options.signal] : [options.signal, fence.signal];
-    const signal = AbortSignal.any([...signals, AbortSignal.timeout(callMs)]);
+    using limit = new CallLimit({ timeMs: callMs, signals });
+    const { signal } = limit;
     const beforeSend = fence === undefined ? undefined : () => fence.check();
     for (let attempt = 1; ; attempt++) {
       const response = await this.#transport.send({ ...options, signal, beforeSend });

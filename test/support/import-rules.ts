@@ -64,7 +64,6 @@ export const rules: Readonly<Record<string, AreaRules>> = {
       'invocation.ts',
       'observability',
       'registry/proxy.ts',
-      'runtime/garbage.ts',
       'type config.ts',
       'type face/serving-identity.ts',
     ],
