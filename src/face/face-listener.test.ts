@@ -1,14 +1,18 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { Aggregation } from '../../test/support/aggregation.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { createTemporaryFolder } from '../../test/support/temporary-folder.ts';
 import { FaceListener } from './face-listener.ts';
 import { parseProxyTrust } from './front-proxy.ts';
 import { servingFiles } from './serving-certificate.ts';
 
-it('answers a request whatever answers of its connection nobody reads', async () => {
+/** A listener with long and short answers, and a connection of the front proxy when it is wanted. */
+async function setUp() {
   const folder = await createTemporaryFolder();
   onTestFinished(() => folder.remove());
   const { proxy } = await Aggregation.create(folder.path);
@@ -24,14 +28,39 @@ it('answers a request whatever answers of its connection nobody reads', async ()
   const port = await listener.listen('localhost', 0);
   onTestFinished(() => listener.close());
   const tls = { ca: files['ca.crt'], cert: proxy.certificate, key: proxy.key };
-  const session = connect(`https://localhost:${port}`, tls);
-  onTestFinished(() => session.destroy());
-  const statusOf = (path: string): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const stream = session.request({ ':path': path }).pause();
-      stream.once('response', (headers) => resolve(headers[':status']));
-      stream.on('error', reject);
-    });
+  const open = (): ((path: string) => Promise<unknown>) => {
+    const session = connect(`https://localhost:${port}`, tls);
+    onTestFinished(() => session.destroy());
+    return (path) =>
+      new Promise((resolve, reject) => {
+        const stream = session.request({ ':path': path }).pause();
+        stream.once('response', (headers) => resolve(headers[':status']));
+        stream.on('error', reject);
+      });
+  };
+  return { port, open };
+}
+
+it('answers a request whatever answers of its connection nobody reads', async () => {
+  const { open } = await setUp();
+  const statusOf = open();
   for (let i = 0; i < 4; i++) expect(await statusOf('/long')).toBe(200);
   expect(await statusOf('/short')).toBe(200);
+});
+
+it('ends the oldest connections of strangers when there are many, and none of the front proxy', async () => {
+  const { port, open } = await setUp();
+  const statusOf = open();
+  expect(await statusOf('/short')).toBe(200);
+  let ended = 0;
+  for (let i = 0; i < 1_100; i++) {
+    const socket = connectTcp(port, 'localhost').on('error', () => undefined);
+    socket.once('close', () => ended++);
+    onTestFinished(() => void socket.destroy());
+    await once(socket, 'connect');
+  }
+  await eventually(async () => ended === 1_100 - 1_024, { what: 'the oldest to be ended' });
+  expect(await statusOf('/short')).toBe(200);
+  // A new one finds a place as well.
+  expect(await open()('/short')).toBe(200);
 });

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { isFrontProxy, type ProxyTrust } from './front-proxy.ts';
 import type { ServingIdentity } from './serving-identity.ts';
@@ -51,6 +51,9 @@ const http2 = {
 const backlog = 4_096;
 /** A session of anybody else that does nothing for this time is ended. */
 const strangerMs = 15_000;
+/** Connections of anybody else: of more than so many the oldest is ended, so that the front proxy always finds a place. */
+const maxStrangers = 1_024;
+const handshakeMs = 10_000;
 /** What is left of a body when its request is answered is thrown away as it comes, for this time. */
 const maxRestMs = 5_000;
 
@@ -58,13 +61,21 @@ const maxRestMs = 5_000;
 export class FaceListener {
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<TLSSocket>();
+  /** Connections of which it is not known that they are the front proxy's, by the peer's address and port; the oldest first. */
+  readonly #strangers = new Map<string, Socket>();
   /** Sockets of HTTP/1.1 and sessions of HTTP/2 that are the front proxy's: to read a certificate takes longer than a request. */
   readonly #trusted = new WeakSet<object>();
   #trust: ProxyTrust;
 
   constructor({ identity, trust, onRequest }: FaceListenerOptions) {
     this.#trust = trust;
-    const options = { ...http2, allowHTTP1: true, maxHeaderSize: maxHeaderBytes, ...tlsOf(trust, identity) };
+    const options = {
+      ...http2,
+      allowHTTP1: true,
+      maxHeaderSize: maxHeaderBytes,
+      handshakeTimeout: handshakeMs,
+      ...tlsOf(trust, identity),
+    };
     this.#server = createSecureServer(options, (request, response) => {
       const proxy = this.#trusted.has(connectionOf(request)) ? this.#trust : undefined;
       void onRequest(
@@ -74,9 +85,13 @@ export class FaceListener {
       ).then(() => discardRest(request));
     });
     Object.assign(this.#server, http1);
+    this.#server.on('connection', (socket: Socket) => this.#countStranger(socket));
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
-      if (isFrontProxy(socket, this.#trust)) this.#trusted.add(socket);
+      if (isFrontProxy(socket, this.#trust)) {
+        this.#trusted.add(socket);
+        this.#strangers.delete(peerOf(socket));
+      }
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('session', (session) => {
@@ -111,9 +126,25 @@ export class FaceListener {
     return promise;
   }
 
+  #countStranger(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#strangers.set(peer, socket);
+    socket.once('close', () => {
+      if (this.#strangers.get(peer) === socket) this.#strangers.delete(peer);
+    });
+    const [oldest] = this.#strangers;
+    if (this.#strangers.size <= maxStrangers || oldest === undefined) return;
+    this.#strangers.delete(oldest[0]);
+    oldest[1].destroy();
+  }
+
   #drop(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function connectionOf(request: Http2ServerRequest): object {

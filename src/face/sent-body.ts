@@ -3,11 +3,13 @@ import { load } from 'js-yaml';
 import { isJsonObject, type JsonObject, textOf, valueAt } from '../api/json.ts';
 import type { Exchange } from './exchange.ts';
 import { readBody } from './exchange.ts';
-import { badRequest, unsupportedMediaType } from './status.ts';
+import { badRequest, tooLarge, unsupportedMediaType } from './status.ts';
 import { served } from './versions.ts';
 
 /** As of kube-apiserver; deeper is no object of the API. */
 const maxDepth = 1_000;
+/** Characters. */
+const maxYamlLength = 512 * 1024;
 const objectTypes = ['application/json', 'application/yaml'] as const;
 
 /** The type of a body without its parameters; undefined when the client has not said. */
@@ -38,10 +40,26 @@ export function parsedJson(text: string, prefix: string): unknown {
   }
 }
 
-/** Parses YAML, without aliases: a few of them are as large as one likes. Throws as {@link parsedJson} does. */
+/**
+ * Parses YAML, without aliases: a few of them are as large as one likes. Throws as {@link parsedJson} does, and 413 for more than
+ * {@link maxYamlLength}: the parser takes half a second for a megabyte, and nobody else is answered meanwhile.
+ */
 export function parsedYaml(text: string, prefix: string): unknown {
+  // kubectl applies JSON, and says that it is YAML, which it is.
+  const json = text.trimStart().startsWith('{') ? jsonIn(text) : undefined;
+  if (json !== undefined) return parsedJson(json, prefix);
+  if (text.length > maxYamlLength) throw tooLarge(maxYamlLength, 'of YAML, of JSON it is 3 MiB');
   // Through JSON, so that nothing is there that JSON does not have.
   return parsedJson(jsonOf(text, prefix), prefix);
+}
+
+/** The text when it is JSON. */
+function jsonIn(text: string): string | undefined {
+  try {
+    return isTooDeep(text) || JSON.parse(text) !== undefined ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function jsonOf(text: string, prefix: string): string {

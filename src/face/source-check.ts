@@ -19,6 +19,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { undefinedIfNotFound } from '../kube/errors.ts';
 import type { Access } from './access.ts';
 import type { Exchange } from './exchange.ts';
+import { RequestTurns } from './request-turns.ts';
 import { invalid } from './status.ts';
 
 /** The stream whose tags are written. */
@@ -27,13 +28,15 @@ export interface CheckedStream extends StreamPlace {
   readonly present: ImageStream | undefined;
 }
 
-const parallelReads = 8;
+/** Streams that are looked at at a time: a stream may name a thousand others, and each may be a question of right. */
+const lookTurns = { all: 12, ofUser: 4, ofNamespace: 8, waiting: 20_000 };
 const namespaceName = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Looks at sources. */
 export class SourceCheck {
   readonly #client: KubeClient;
   readonly #access: Access;
+  readonly #turns = new RequestTurns(lookTurns);
 
   constructor({ client, access }: { readonly client: KubeClient; readonly access: Access }) {
     this.#client = client;
@@ -70,9 +73,12 @@ export class SourceCheck {
     }
     const waiting = byStream.values();
     const worker = async (): Promise<void> => {
-      for (const wanted of waiting) faults.push(...(await this.#faultsOfStream(exchange, stream, wanted)));
+      for (const wanted of waiting)
+        faults.push(
+          ...(await this.#turns.run(exchange, () => this.#faultsOfStream(exchange, stream, wanted))),
+        );
     };
-    await Promise.all(Array.from({ length: Math.min(parallelReads, byStream.size) }, worker));
+    await Promise.all(Array.from({ length: Math.min(lookTurns.ofUser, byStream.size) }, worker));
     if (faults.length === 0) return [];
     return [internalFault(`imagestreams ${JSON.stringify(stream.name)} is invalid: ${faultsText(faults)}`)];
   }

@@ -154,9 +154,14 @@ export function tooManyRequests(): StatusError {
   return new StatusError(429, 'TooManyRequests', message, { retryAfterSeconds: 1 });
 }
 
-/** 413 */
-export function tooLarge(limit: number): StatusError {
-  return new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
+/** 413; `remark` is added to the words of a Kubernetes API server. */
+export function tooLarge(limit: number, remark?: string): StatusError {
+  const message = `Request entity too large: limit is ${limit}`;
+  return new StatusError(
+    413,
+    'RequestEntityTooLarge',
+    remark === undefined ? message : `${message} ${remark}`,
+  );
 }
 
 /** What the API server says of a stored object, as the answer to who wanted it. */
