@@ -9,7 +9,7 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin, transform } from 'esbuild';
 
 const USAGE = `Usage: node scripts/build.ts [--outdir FOLDER] [--help]
 
@@ -88,7 +88,7 @@ async function bundle(outdir: string): Promise<void> {
   const packages = await bundledPackages(metafile);
   await mkdir(outdir, { recursive: true });
   for (const { path, text } of outputFiles)
-    await writeFile(join(outdir, basename(path)), path.endsWith('.mjs') ? asciiOf(text) : text);
+    await writeFile(join(outdir, basename(path)), path.endsWith('.mjs') ? await asciiOf(text) : text);
   await writeFile(join(outdir, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packages));
   await copyFile(join(ROOT, 'LICENSE'), join(outdir, 'LICENSE'));
 }
@@ -121,8 +121,17 @@ function leaveOutUnusedModules(): Plugin {
   };
 }
 
-/** V8 keeps a text with a single other character at twice its length. esbuild leaves them in comments only. */
-function asciiOf(text: string): string {
+/**
+ * V8 keeps a text with a single other character at twice its length. esbuild writes strings and names in ASCII, but not comments and
+ * regular expressions. Throws when something else than a comment would change.
+ */
+async function asciiOf(text: string): Promise<string> {
+  const { code } = await transform(text, { minifyWhitespace: true, legalComments: 'none' });
+  const other = /[^\n\r\t -~]/u.exec(code);
+  if (other !== null) {
+    const place = code.slice(Math.max(0, other.index - 60), other.index + 20);
+    throw new Error(`The bundle has ${JSON.stringify(other[0])} in: ${place}`);
+  }
   return text.replaceAll(/[^\n\r\t -~]/gu, '?');
 }
 

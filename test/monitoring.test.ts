@@ -54,6 +54,10 @@ const seconds = ['_bucket', '_sum', '_count'];
 
 /** The labels of each series that is served, by its name. */
 const series = await seriesOf([new Metrics().registry, new FaceMetrics().registry]);
+/** Metrics of the API server itself that alerts ask for, with their labels. */
+const foreign: ReadonlyMap<string, readonly string[]> = new Map([
+  ['aggregator_unavailable_apiservice', ['name']],
+]);
 /** Words that the documents have for values of labels, and what the API face serves. */
 const knownValues = new Set([
   ...servedResources.map(({ name }) => name),
@@ -194,7 +198,7 @@ const ruleKeys = new Set(['alert', 'expr', 'for', 'labels', 'annotations']);
 function faultsOf(expr: string): readonly string[] {
   const { faults, selectors, groupings } = parseQuery(expr);
   if (faults.length > 0) return faults.slice(0, 1);
-  const unknown = selectors.filter(({ metric }) => !series.has(metric));
+  const unknown = selectors.filter(({ metric }) => !series.has(metric) && !foreign.has(metric));
   if (unknown.length > 0) return unknown.map(({ metric }) => `no metric ${metric}`);
   return [
     ...selectors.flatMap((selector) =>
@@ -219,7 +223,7 @@ function isKnown(value: string): boolean {
 }
 
 function labelsOf({ metric }: Selector): readonly string[] {
-  return [...(series.get(metric) ?? []), ...targetLabels];
+  return [...(series.get(metric) ?? foreign.get(metric) ?? []), ...targetLabels];
 }
 
 /** The labels of what comes out: those of the outermost grouping, or of the metric when nothing is grouped. */

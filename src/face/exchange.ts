@@ -47,6 +47,16 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   }
 }
 
+/** Ends an answer that is not whole, so that its client sees that: over HTTP/2 one that ends without an error counts as whole. */
+export function breakOff(response: ServerResponse, reason: unknown): void {
+  response.destroy(reason instanceof Error ? reason : new Error(String(reason)));
+}
+
+/** The same for a client that reads nothing of it. */
+export function giveUp(response: ServerResponse): void {
+  breakOff(response, new Error('the client does not read its answer'));
+}
+
 /** Answers with a document. */
 export function sendJson(response: ServerResponse, code: number, document: unknown): void {
   // The rest of the body stays unread. HTTP/2 has no such header, and looks after it by itself.

@@ -51,7 +51,7 @@ const http2 = {
 const backlog = 4_096;
 /** A session of anybody else that does nothing for this time is ended. */
 const strangerMs = 15_000;
-/** Connections of anybody else: of more than so many the oldest is ended, so that the front proxy always finds a place. */
+/** Connections of anybody else: of more than so many the oldest is ended, so that there is a place for the front proxy. */
 const maxStrangers = 1_024;
 const handshakeMs = 10_000;
 /** What is left of a body when its request is answered is thrown away as it comes, for this time. */
@@ -140,6 +140,8 @@ export class FaceListener {
 
   #drop(): void {
     for (const socket of this.#sockets) socket.destroy();
+    // Also handshakes under way, which are made by the old authority.
+    for (const socket of this.#strangers.values()) socket.destroy();
   }
 }
 

@@ -1,68 +1,22 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pino } from 'pino';
-import { Agent, request } from 'undici';
-import { expect, it, onTestFinished } from 'vitest';
-import { Aggregation } from '../../test/support/aggregation.ts';
+import { request } from 'undici';
+import { expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { type ApiAnswer, playApiServer } from '../../test/support/played-api-server.ts';
-import { createTemporaryFolder } from '../../test/support/temporary-folder.ts';
-import { FaceMetrics } from '../observability/face-metrics.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { Access } from './access.ts';
-import { FaceServer, type FaceServerOptions, type Handler } from './face-server.ts';
-import { parseProxyTrust } from './front-proxy.ts';
-import { RequestTally } from './request-tally.ts';
-import { servingFiles } from './serving-certificate.ts';
-
-const allowed = { body: { status: { allowed: true } } };
+import { type FacePortOptions, openFacePort } from '../../test/support/face-port.ts';
+import type { ApiAnswer } from '../../test/support/played-api-server.ts';
+import type { Handler } from './face-server.ts';
 
 /** A face whose callers may do everything unless told, and whose handler says who is with it and never ends. */
-async function setUp({
-  review = () => allowed,
-  begin,
-}: {
-  review?: () => ApiAnswer | Promise<ApiAnswer>;
-  begin?: FaceServerOptions['begin'];
-} = {}) {
-  const folder = await createTemporaryFolder();
-  onTestFinished(() => folder.remove());
-  const { proxy } = await Aggregation.create(folder.path);
-  const ca = await readFile(join(folder.path, 'front-proxy-ca.crt'), 'utf8');
-  const { files } = await servingFiles(undefined, { dnsNames: ['localhost'], now: Date.now() });
-  const api = await playApiServer(systemClock, review);
-  onTestFinished(() => api[Symbol.asyncDispose]());
+async function setUp(options: Pick<FacePortOptions, 'begin' | 'review'> = {}) {
   const served: string[] = [];
   const handler: Handler = ({ caller, info, signal }) => {
     served.push(`${caller.user}@${info.namespace}`);
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   };
-  const server = new FaceServer({
-    identity: { certificate: files['tls.crt'], key: files['tls.key'] },
-    trust: parseProxyTrust({
-      metadata: { name: 'trust' },
-      data: { 'requestheader-client-ca-file': ca },
-    }),
-    access: new Access({ client: api.client, clock: systemClock }),
-    handlers: new Map([['imagestreams', handler]]),
-    begin,
-    tally: new RequestTally({
-      metrics: new FaceMetrics(),
-      log: pino({ enabled: false }),
-      clock: systemClock,
-    }),
-  });
-  const port = await server.listen('localhost', 0);
-  onTestFinished(() => server.close());
-  const tls = { ca: files['ca.crt'], cert: proxy.certificate, key: proxy.key };
-  // A session that is taken up again is not believed.
-  const dispatcher = new Agent({ connect: { ...tls, maxCachedSessions: 0 } });
-  onTestFinished(() => dispatcher.destroy());
-  const urlOf = (namespace: string): string =>
-    `https://localhost:${port}/apis/image.openshift.io/v1/namespaces/${namespace}/imagestreams`;
+  const handlers = new Map([['imagestreams', handler]]);
+  const { server, dispatcher, streamsUrl } = await openFacePort({ ...options, handlers });
   /** Requests of a user that get no answer; with a body of so many bytes. */
   const send = (count: number, { user, namespace }: Record<string, string>, bytes = 2): void => {
-    const url = urlOf(namespace ?? '');
+    const url = streamsUrl(namespace ?? '');
     const headers = { 'x-remote-user': user ?? '' };
     for (let i = 0; i < count; i++)
       void request(url, { method: 'POST', dispatcher, headers, body: 'x'.repeat(bytes) }).catch(
@@ -70,7 +24,7 @@ async function setUp({
       );
   };
   const get = (user: string) =>
-    request(`${urlOf('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
+    request(`${streamsUrl('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
   return { server, served, send, get };
 }
 

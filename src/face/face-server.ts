@@ -12,7 +12,7 @@ import {
   resourceListDocument,
   servedResources,
 } from './discovery.ts';
-import { type Asked, type Exchange, sendJson } from './exchange.ts';
+import { type Asked, breakOff, type Exchange, sendJson } from './exchange.ts';
 import { FaceListener } from './face-listener.ts';
 import type { ProxyTrust } from './front-proxy.ts';
 import { type Caller, callerOf } from './identity.ts';
@@ -108,16 +108,15 @@ export class FaceServer {
     }
     const open = this.#options.tally.begin(request, response);
     const gone = new AbortController();
-    response.once('close', () => {
-      if (!response.writableFinished) gone.abort(new Error('the client is gone'));
-    });
+    // Also of an answer that is whole: whatever is still under way for it is of no use to anybody.
+    response.once('close', () => gone.abort(clientGone));
     try {
       const caller = callerFrom(request, proxy);
       await this.#route(request, response, { caller, open, signal: gone.signal });
     } catch (error) {
       if (gone.signal.aborted) return;
       open.failedWith(error);
-      if (response.headersSent) response.destroy();
+      if (response.headersSent) breakOff(response, error);
       else sendFailure(response, failureOf(error));
     }
   }
@@ -133,7 +132,7 @@ export class FaceServer {
     if (info === undefined) throw noSuchResource();
     const handler = this.#handlerOf(info);
     open.isFor(info, caller.user);
-    this.#begin({ request, info, signal });
+    this.#begin({ request, info, signal }, response);
     await this.#options.access.check(caller, { ...info, name: info.name ?? selectedName(info, url) });
     const form = formOf(request.headers.accept);
     const exchange: Exchange = { request, response, url, info, caller, form, signal };
@@ -151,12 +150,14 @@ export class FaceServer {
     }
   }
 
-  #begin(asked: Asked): void {
+  /** Until the request is done its place is taken: what was read is kept for its handler. */
+  #begin(asked: Asked, response: ServerResponse): void {
     if (this.#begun >= maxBegun) return;
     const begun = this.#options.begin?.(asked);
     if (begun === undefined) return;
     this.#begun++;
-    void begun.then(() => this.#begun--);
+    const closed = new Promise((resolve) => response.once('close', resolve));
+    void Promise.all([begun, closed]).then(() => this.#begun--);
   }
 
   #handlerOf({ resource, subresource, verb, namespace, name }: RequestInfo): Handler {
@@ -189,6 +190,9 @@ function sendFailure(response: ServerResponse, status: FailureStatus): void {
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
   sendJson(response, status.code, status);
 }
+
+/** One for all, since it is made for each request. */
+const clientGone = new Error('the client is gone');
 
 const healthPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
 

@@ -2,7 +2,7 @@
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, giveUp } from './exchange.ts';
 
 /** Headers of an answer that are handed on. */
 const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
@@ -30,7 +30,7 @@ export async function passAnswer(
     response.end();
     return;
   }
-  if (info.verb !== 'watch') response.setTimeout(idleMs, () => response.destroy());
+  if (info.verb !== 'watch') response.setTimeout(idleMs, () => giveUp(response));
   // So that a watch is open before its first event.
   response.flushHeaders();
   await pipeline(answer.body, through, response);

@@ -39,11 +39,15 @@ export class RequestTurns {
 
   /**
    * Resolves when it is the request's turn, to what ends it, which must be called once. Throws 429 when too many wait; rejects with
-   * the signal's reason when that is aborted first.
+   * the signal's reason when that is aborted first. With `waits` it waits however many do.
    */
-  async take({ user, namespace }: TurnOwner, signal: AbortSignal): Promise<() => void> {
+  async take(
+    { user, namespace }: TurnOwner,
+    signal: AbortSignal,
+    { waits = false }: { readonly waits?: boolean } = {},
+  ): Promise<() => void> {
     const { ofUser, ofNamespace, waiting } = this.#options;
-    if (this.#waiting >= waiting) throw tooManyRequests();
+    if (this.#waiting >= waiting && !waits) throw tooManyRequests();
     const held: (() => void)[] = [];
     const giveBack = (): void => {
       for (const release of held.splice(0)) release();
@@ -68,8 +72,9 @@ export class RequestTurns {
   async run<T>(
     { caller: { user }, info: { namespace }, signal }: Pick<Exchange, 'caller' | 'info' | 'signal'>,
     work: () => Promise<T>,
+    options: { readonly waits?: boolean } = {},
   ): Promise<T> {
-    const giveBack = await this.take({ user, namespace }, signal);
+    const giveBack = await this.take({ user, namespace }, signal, options);
     try {
       return await work();
     } finally {

@@ -1,7 +1,8 @@
 /** Lists that are read page by page and handed on as they come: of a cluster there may be more than fits into memory. */
-import { pipeline } from 'node:stream/promises';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '../api/json.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, giveUp } from './exchange.ts';
 import type { RequestTurns } from './request-turns.ts';
 import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
 import { metadataOf } from './view-answer.ts';
@@ -35,21 +36,39 @@ export function shownPage(
 
 /**
  * Answers with a list, of which there is one page at least. Each page is read in a turn, and no turn is held while the client reads.
- * Rejects with what the first page rejects with, unanswered; a later one breaks the answer off.
+ * Rejects with what the first page rejects with, unanswered; with what a later one does, or when the client goes, in mid-answer.
  */
 export async function sendPages(
   exchange: Exchange,
   pages: AsyncGenerator<ShownPage, void>,
   turns: RequestTurns,
 ): Promise<void> {
-  const { response } = exchange;
-  const next = async (): Promise<ShownPage | undefined> =>
-    turns.run(exchange, async () => (await pages.next()).value ?? undefined);
-  const first = await next();
+  const { request, response, signal } = exchange;
+  const read = async (): Promise<ShownPage | undefined> => (await pages.next()).value ?? undefined;
+  const first = await turns.run(exchange, read);
   if (first === undefined) throw new Error('a list without a page');
   response.writeHead(200, { 'content-type': 'application/json' });
-  response.setTimeout(idleMs, () => response.destroy());
-  await pipeline(textOf(first, next), response);
+  if (request.method !== 'HEAD') {
+    // Who has had a page is not sent away for the next one.
+    const next = () => turns.run(exchange, read, { waits: true });
+    for await (const piece of textOf(first, next)) await write(response, piece, signal);
+  }
+  response.end();
+}
+
+/**
+ * Resolves when there is room for more. A pipeline would not do: over HTTP/2 an answer whose client has gone counts as finished, and
+ * takes nothing any more without a word.
+ */
+async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (response.write(text)) return;
+  const late = setTimeout(() => giveUp(response), idleMs);
+  try {
+    await once(response, 'drain', { signal });
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 async function* textOf(first: ShownPage, next: () => Promise<ShownPage | undefined>): AsyncGenerator<string> {

@@ -16,7 +16,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AnswerRooms } from './answer-rooms.ts';
 import { Deadline } from './deadline.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, isDryRun, readBody, sendJson } from './exchange.ts';
+import { type Exchange, giveUp, isDryRun, readBody, sendJson } from './exchange.ts';
 import { checkUnknownFields } from './field-validation.ts';
 import { ImportLooks, type Listing } from './import-looks.ts';
 import { type FulfilledWishes, ImportWishes } from './import-wishes.ts';
@@ -178,7 +178,7 @@ export class StreamImports {
 async function sendWhole(response: ServerResponse, answer: JsonObject): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   response.once('close', () => resolve());
-  response.setTimeout(idleMs, () => response.destroy());
+  response.setTimeout(idleMs, () => giveUp(response));
   sendJson(response, 201, answer);
   await closed;
 }

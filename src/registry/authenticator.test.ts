@@ -174,9 +174,13 @@ describe('what a registry wanted', () => {
       response.writeHead(answer.status).end('{"token":"t"}'),
     );
     answer.realm = tokens.url;
-    const server = await listen(({ headers }, response) => {
-      if (answer.wanted === '' || headers.authorization === answer.wanted) response.end('{}');
-      else response.writeHead(401, { 'www-authenticate': `Bearer realm="${answer.realm}/"` }).end();
+    const server = await listen(({ headers, url }, response) => {
+      const { authorization } = headers;
+      if (answer.wanted === '' || authorization === answer.wanted) return response.end('{}');
+      const repository = url?.replace(/^\/v2\/|\/manifests.*$/g, '');
+      const why = authorization === undefined ? '' : ',error="invalid_token"';
+      const wanted = `Bearer realm="${answer.realm}/",service="s",scope="repository:${repository}:pull"${why}`;
+      return response.writeHead(401, { 'www-authenticate': wanted }).end();
     });
     return { answer, tokens, server, authenticator: newAuthenticator() };
   }
@@ -234,14 +238,22 @@ describe('what a registry wanted', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('is not asked for again when the token server is busy', async () => {
+  it('costs one token when the registry does not take it', async () => {
+    const { answer, tokens, server, authenticator } = await world();
+    await authenticator.send(ask(server.host, alice));
+    answer.wanted = 'Bearer another';
+    expect((await authenticator.send(ask(server.host, alice, 'org/other'))).status).toBe(401);
+    expect([tokens.requests.length, server.requests.length]).toEqual([2, 3]);
+  });
+
+  it('is not needed where the registry wants nothing, also when the token server is busy', async () => {
     const { answer, server, authenticator } = await world();
     await authenticator.send(ask(server.host, alice));
     answer.status = 429;
-    await expect(authenticator.send(ask(server.host, alice, 'org/other'))).rejects.toMatchObject({
-      code: 'too-many-requests',
-    });
-    expect(server.requests).toHaveLength(2);
+    const busy = authenticator.send(ask(server.host, alice, 'org/other'));
+    await expect(busy).rejects.toMatchObject({ code: 'too-many-requests' });
+    answer.wanted = '';
+    expect((await authenticator.send(ask(server.host, alice, 'org/third'))).status).toBe(200);
   });
 });
 

@@ -46,8 +46,8 @@ const maxWanted = 1_000;
 
 /** A header that was sent before it was asked for. */
 interface Ahead {
-  /** The challenges that it answers, as they came. */
-  readonly wanted: string;
+  /** What it answers, as {@link demandOf}. */
+  readonly demand: string;
   /** Undefined when there was none to be got. */
   readonly header?: string;
   /** Why. */
@@ -86,7 +86,7 @@ export class Authenticator {
     if (sent !== undefined) this.#headers.forget(key, sent);
     const wanted = first.headers['www-authenticate'] ?? '';
     const challenges = parseChallenges(wanted);
-    const isAnswered = ahead?.wanted === wanted;
+    const isAnswered = ahead?.demand === demandOf(challenges);
     if (isAnswered && ahead.failure !== undefined) throw ahead.failure;
     const second = isAnswered ? first : await this.#sendAnswer(key, challenges, options);
     if (second === undefined) return first;
@@ -101,14 +101,15 @@ export class Authenticator {
   async #headerAhead(key: string, options: RepositoryRequest): Promise<Ahead | undefined> {
     const known = this.#wanted.get(neighbourKey(options));
     if (known === undefined || this.#clock.now() - known.at > wantedLifetimeMs) return undefined;
-    const wanted = known.text;
+    const challenges = parseChallenges(known.text);
+    const demand = demandOf(challenges);
     try {
-      const answer = this.#answerTo(parseChallenges(wanted), options);
-      return { wanted, ...(answer && { header: await this.#headers.fetch(key, answer) }) };
+      const answer = this.#answerTo(challenges, options);
+      return { demand, ...(answer && { header: await this.#headers.fetch(key, answer) }) };
     } catch (error) {
-      // The registry may want something else by now, or nothing; but who is told to wait does not ask on.
-      if (!(error instanceof RegistryError) || error.code === 'too-many-requests') throw error;
-      return { wanted, failure: error };
+      // The registry may want something else by now, or nothing for this repository.
+      if (!(error instanceof RegistryError)) throw error;
+      return { demand, failure: error };
     }
   }
 
@@ -198,6 +199,13 @@ function headerKey({ host, repository, insecure, ca, credential }: RepositoryReq
  */
 function neighbourKey({ repository, ...options }: RepositoryRequest): string {
   return headerKey({ ...options, repository: repository.split('/')[0] ?? '' });
+}
+
+/** Who is to be asked for what kind of header. A challenge also names the repository, and why a header did not do. */
+function demandOf(challenges: readonly Challenge[]): string {
+  return JSON.stringify(
+    challenges.map(({ scheme, parameters: { realm, service } }) => [scheme, realm, service]),
+  );
 }
 
 /** A text that is the same for the same account only; it tells nothing about it. */
