@@ -1,20 +1,15 @@
 /** npm run bench:face: what the API face costs beside the custom resource behind it, on a real API server with etcd. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Aggregation } from '../test/support/aggregation.ts';
-import { createOperatorCredentials } from '../test/support/operator-rights.ts';
-import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
-import { interruptible, machine, runMain, wholeNumber } from './support/command-line.ts';
-import { type ContainerCommand, containerCommand, faceCommand } from './support/container-command.ts';
+import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { type ContainerCommand, faceCommand } from './support/container-command.ts';
 import { type FaceOptions, runFace } from './support/face-run.ts';
 import { burstRows, getRows, listRows, memoryRows, watchRows } from './support/face-tables.ts';
+import { machineLine, openBench, writeFigures } from './support/open-bench.ts';
 import { planState } from './support/planned-state.ts';
-import { Progress } from './support/progress.ts';
-import { startWorld } from './support/world.ts';
 
-/** Of the operator's Deployment in config/. */
-const operatorMiB = 512;
 /** That the face lets a user have. */
 const maxWatches = 200;
 
@@ -56,25 +51,19 @@ async function main(): Promise<void> {
   }
   await interruptible(async (signal) => {
     await using stack = new AsyncDisposableStack();
-    const folder = await createTemporaryFolder();
-    stack.defer(() => folder.remove());
-    const progress = new Progress(signal);
-    const bundle = join(folder.path, 'bundle');
-    const container = await progress.step('build the bundle', () =>
-      containerCommand({ folder: bundle, memoryMiB: operatorMiB }),
-    );
+    const opened = await openBench(stack, signal, async (folder) => {
+      const aggregation = await Aggregation.create(folder);
+      return { world: { apiServerArgs: aggregation.flags }, prepared: { aggregation } };
+    });
+    const { world, container, bundle, operator, prepared } = opened;
+    const { progress } = world;
     const faceContainer = await withProfile(await faceCommand(bundle), options.profile);
-    const aggregation = await Aggregation.create(folder.path);
-    const world = await startWorld(stack, progress, { apiServerArgs: aggregation.flags });
-    const operator = await createOperatorCredentials(world.cluster);
     const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
-    const { model, processors, node } = machine();
-    progress.line(`${processors} processors (${model}), Node ${node}, ${faceContainer.flags.join(' ')}`);
-    const parts = { ...options, streams, aggregation, container, operator, faceContainer };
+    progress.line(machineLine(faceContainer.flags));
+    const parts = { ...options, ...prepared, streams, container, operator, faceContainer };
     const results = await runFace(world, parts);
     for (const rows of [getRows, listRows, burstRows, watchRows, memoryRows]) progress.table(rows(results));
-    if (options.json === undefined) return;
-    await writeFile(options.json, `${JSON.stringify({ machine: machine(), ...results }, undefined, 2)}\n`);
+    await writeFigures(options.json, results);
   });
 }
 

@@ -1,19 +1,10 @@
 /** npm run bench:fanout: how fast a tag that moves reaches the Deployments that follow it. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createOperatorCredentials } from '../test/support/operator-rights.ts';
-import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
-import { interruptible, machine, runMain, wholeNumber } from './support/command-line.ts';
-import { containerCommand } from './support/container-command.ts';
+import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
 import { type FanoutOptions, runFanout } from './support/fanout-run.ts';
 import { latencyRows, memoryRows, roundRows } from './support/fanout-tables.ts';
+import { machineLine, openBench, operatorMiB, writeFigures } from './support/open-bench.ts';
 import { planState } from './support/planned-state.ts';
-import { Progress } from './support/progress.ts';
-import { startWorld } from './support/world.ts';
-
-/** Of the Deployment in config/. */
-const memoryMiB = 512;
 
 const usage = `npm run bench:fanout [-- --fanout N] [--json FILE]
 
@@ -28,7 +19,7 @@ how fast the operator patches those when a tag moves, and what it takes to remem
   --json FILE       also write all figures to a file
   --help            this text
 
-The operator runs as in its container image: the bundle, the Dockerfile's flags, a container of ${memoryMiB} MiB, and the rights
+The operator runs as in its container image: the bundle, the Dockerfile's flags, a container of ${operatorMiB} MiB, and the rights
 of config/. The floor is a process that does nothing but send the same patches, with the same concurrency. A tag is moved
 by a write to the status of its stream. There is no controller manager, so nothing rolls out.
 `;
@@ -46,21 +37,14 @@ async function main(): Promise<void> {
   }
   await interruptible(async (signal) => {
     await using stack = new AsyncDisposableStack();
-    const folder = await createTemporaryFolder();
-    stack.defer(() => folder.remove());
-    const progress = new Progress(signal);
-    const container = await progress.step('build the bundle', () =>
-      containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
-    );
-    const world = await startWorld(stack, progress);
-    const operator = await createOperatorCredentials(world.cluster);
+    const opened = await openBench(stack, signal, async () => ({ prepared: undefined }));
+    const { world, container, operator } = opened;
+    const { progress } = world;
     const streams = planState({ streams: options.streams + 1, tagsPerStream: 1 });
-    const { model, processors, node } = machine();
-    progress.line(`${processors} processors (${model}), Node ${node}, ${container.flags.join(' ')}`);
+    progress.line(machineLine(container.flags));
     const results = await runFanout(world, { ...options, streams, container, operator });
     for (const rows of [roundRows(results), latencyRows(results), memoryRows(results)]) progress.table(rows);
-    if (options.json === undefined) return;
-    await writeFile(options.json, `${JSON.stringify({ machine: machine(), ...results }, undefined, 2)}\n`);
+    await writeFigures(options.json, results);
   });
 }
 

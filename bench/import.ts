@@ -1,9 +1,9 @@
 /** npm run bench:import: what imports cost, against a real API server and a real registry on this machine. */
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { interruptible, machine, plainMaps, runMain, wholeNumber } from './support/command-line.ts';
+import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
 import { deadRegistryRow, runDeadRegistryCase } from './support/dead-registry-case.ts';
 import { medianRound, type NewTagsCase, newTagsRow, runNewTagsCase } from './support/new-tags-case.ts';
+import { machineLine, writeFigures } from './support/open-bench.ts';
 import { Progress } from './support/progress.ts';
 import { runScheduledCase, scheduledRow } from './support/scheduled-case.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -54,18 +54,16 @@ async function main(): Promise<void> {
   }
   await interruptible(async (signal) => {
     await using stack = new AsyncDisposableStack();
-    const results: Record<string, unknown> = { machine: machine() };
+    const results: Record<string, unknown> = {};
     const world = await startWorld(stack, new Progress(signal));
     await runCases(world, options, results);
-    if (options.json !== undefined)
-      await writeFile(options.json, `${JSON.stringify(results, plainMaps, 2)}\n`);
+    await writeFigures(options.json, results);
   });
 }
 
 async function runCases(world: World, options: Options, results: Record<string, unknown>): Promise<void> {
   const { progress } = world;
-  const { model, processors, node } = machine();
-  progress.line(`${processors} processors (${model}), Node ${node}`);
+  progress.line(machineLine());
   const rows: Record<string, string>[] = [];
   for (const benchCase of newTagsCases.filter(({ name }) => options.cases.includes(name))) {
     progress.line(`\n${benchCase.name}`);

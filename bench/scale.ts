@@ -1,23 +1,15 @@
 /** npm run bench:scale: memory, starts, steady requests and lag with ten thousand streams and Deployments. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AuditLog } from '../test/support/audit-log.ts';
-import { createOperatorCredentials, operatorUser } from '../test/support/operator-rights.ts';
-import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
+import { operatorUser } from '../test/support/operator-rights.ts';
 import { TokenServer } from '../test/support/token-server.ts';
-import { durationMs, interruptible, plainMaps, runMain, wholeNumber } from './support/command-line.ts';
-import { containerCommand } from './support/container-command.ts';
+import { durationMs, interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { openBench, operatorMiB, writeFigures } from './support/open-bench.ts';
 import { planState } from './support/planned-state.ts';
 import { machineRow } from './support/program-versions.ts';
-import { Progress } from './support/progress.ts';
 import { runScale, type ScaleOptions } from './support/scale-run.ts';
 import { puller } from './support/scale-state.ts';
 import { lagRows, requestRows, scaleStartRows, stateRows, usageRows } from './support/scale-tables.ts';
-import { startWorld } from './support/world.ts';
-
-/** Of the Deployment in config/. */
-const memoryMiB = 512;
 
 /** Lifetime of Docker Hub's tokens. */
 const tokenSeconds = 300;
@@ -44,7 +36,7 @@ push to a status and to the Deployments behind it.
   --json FILE       also write all figures to a file
   --help            this text
 
-The operator runs as in its container: the bundle, the Dockerfile's flags, a container of ${memoryMiB} MiB, the rights of
+The operator runs as in its container: the bundle, the Dockerfile's flags, a container of ${operatorMiB} MiB, the rights of
 config/, and a Lease. Its requests are counted by the logs of API server and registry, the tokens by their server. The
 floor of a start is a process that does nothing but list the same objects in the same pages and parse them. Each
 scheduled tag has a repository or a tag of its own, so that no two share a look, and no token outlives a period. Tables
@@ -66,27 +58,21 @@ async function main(): Promise<void> {
   }
   await interruptible(async (signal) => {
     await using stack = new AsyncDisposableStack();
-    const folder = await createTemporaryFolder();
-    stack.defer(() => folder.remove());
-    const progress = new Progress(signal);
-    const audit = await AuditLog.create({ folder: folder.path, user: operatorUser, reads: true });
-    const container = await progress.step('build the bundle', () =>
-      containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
-    );
-    const tokenServer = options.isOpen ? undefined : await startTokenServer(stack, options);
-    const world = await startWorld(stack, progress, {
-      apiServerArgs: audit.flags,
-      registryAuth: tokenServer && { kind: 'token', server: tokenServer },
+    const opened = await openBench(stack, signal, async (folder) => {
+      const audit = await AuditLog.create({ folder, user: operatorUser, reads: true });
+      const tokenServer = options.isOpen ? undefined : await startTokenServer(stack, options);
+      const registryAuth = tokenServer && ({ kind: 'token', server: tokenServer } as const);
+      return { world: { apiServerArgs: audit.flags, registryAuth }, prepared: { audit, tokenServer } };
     });
-    const operator = await createOperatorCredentials(world.cluster);
+    const { world, container, operator, prepared } = opened;
+    const { progress } = world;
     const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
     const on = { ...(await machineRow()), 'flags of Node.js': container.flags.join(' ') };
-    const results = await runScale(world, { ...options, streams, audit, container, operator, tokenServer });
+    const results = await runScale(world, { ...options, ...prepared, streams, container, operator });
     progress.table([on]);
     for (const rows of [stateRows, scaleStartRows, requestRows, usageRows, lagRows])
       progress.table(rows(results));
-    if (options.json === undefined) return;
-    await writeFile(options.json, `${JSON.stringify({ machine: on, ...results }, plainMaps, 2)}\n`);
+    await writeFigures(options.json, { ...results, machine: on });
   });
 }
 

@@ -1,20 +1,12 @@
 /** npm run bench:streams: what ten thousand streams cost, on a real API server with etcd and a real registry. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AuditLog } from '../test/support/audit-log.ts';
-import { createOperatorCredentials, operatorUser } from '../test/support/operator-rights.ts';
-import { createTemporaryFolder } from '../test/support/temporary-folder.ts';
-import { interruptible, machine, plainMaps, runMain, wholeNumber } from './support/command-line.ts';
-import { containerCommand } from './support/container-command.ts';
+import { operatorUser } from '../test/support/operator-rights.ts';
+import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { machineLine, openBench, operatorMiB, writeFigures } from './support/open-bench.ts';
 import { planState } from './support/planned-state.ts';
-import { Progress } from './support/progress.ts';
 import { runStreams, type StreamsOptions } from './support/streams-run.ts';
 import { changeRows, costRows, startRows, sweepRows } from './support/streams-tables.ts';
-import { startWorld } from './support/world.ts';
-
-/** Of the Deployment in config/. */
-const memoryMiB = 512;
 
 const usage = `npm run bench:streams [-- --streams N] [--tags N] [--json FILE]
 
@@ -30,7 +22,7 @@ for long, and measures what the operator then takes to start, to have it in memo
   --json FILE       also write all figures to a file
   --help            this text
 
-The operator runs as in its container image: the bundle, the Dockerfile's flags, a container of ${memoryMiB} MiB, and the rights
+The operator runs as in its container image: the bundle, the Dockerfile's flags, a container of ${operatorMiB} MiB, and the rights
 of config/. The floor of a start is a process that does nothing but list the same objects in the same pages and parse
 them. The writes are counted by the API server's audit log, the requests by the registry's log.
 `;
@@ -49,24 +41,18 @@ async function main(): Promise<void> {
   }
   await interruptible(async (signal) => {
     await using stack = new AsyncDisposableStack();
-    const folder = await createTemporaryFolder();
-    stack.defer(() => folder.remove());
-    const progress = new Progress(signal);
-    const audit = await AuditLog.create({ folder: folder.path, user: operatorUser });
-    const container = await progress.step('build the bundle', () =>
-      containerCommand({ folder: join(folder.path, 'bundle'), memoryMiB }),
-    );
-    const world = await startWorld(stack, progress, { apiServerArgs: audit.flags });
-    const operator = await createOperatorCredentials(world.cluster);
+    const opened = await openBench(stack, signal, async (folder) => {
+      const audit = await AuditLog.create({ folder, user: operatorUser });
+      return { world: { apiServerArgs: audit.flags }, prepared: { audit } };
+    });
+    const { world, container, operator, prepared } = opened;
+    const { progress } = world;
     const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
-    const { model, processors, node } = machine();
-    progress.line(`${processors} processors (${model}), Node ${node}, ${container.flags.join(' ')}`);
-    await runStreams(world, { ...options, streams, audit, container, operator }, async (results) => {
+    progress.line(machineLine(container.flags));
+    await runStreams(world, { ...options, ...prepared, streams, container, operator }, async (results) => {
       for (const rows of [startRows(results), sweepRows(results), changeRows(results), costRows(results)])
         progress.table(rows);
-      if (options.json === undefined) return;
-      const all = { machine: machine(), ...results };
-      await writeFile(options.json, `${JSON.stringify(all, plainMaps, 2)}\n`);
+      await writeFigures(options.json, results);
     });
   });
 }
