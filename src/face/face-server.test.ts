@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import { request } from 'undici';
 import { expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
@@ -8,12 +9,18 @@ import type { Handler } from './face-server.ts';
 /** A face whose callers may do everything unless told, and whose handler says who is with it and never ends. */
 async function setUp(options: Pick<FacePortOptions, 'begin' | 'review'> = {}) {
   const served: string[] = [];
+  const ended: string[] = [];
   const handler: Handler = ({ caller, info, signal }) => {
     served.push(`${caller.user}@${info.namespace}`);
-    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    return new Promise((_, reject) =>
+      signal.addEventListener('abort', () => {
+        ended.push(caller.user);
+        reject(signal.reason as Error);
+      }),
+    );
   };
   const handlers = new Map([['imagestreams', handler]]);
-  const { server, dispatcher, streamsUrl } = await openFacePort({ ...options, handlers });
+  const { server, dispatcher, streamsUrl, connect } = await openFacePort({ ...options, handlers });
   /** Requests of a user that get no answer; with a body of so many bytes. */
   const send = (count: number, { user, namespace }: Record<string, string>, bytes = 2): void => {
     const url = streamsUrl(namespace ?? '');
@@ -25,7 +32,9 @@ async function setUp(options: Pick<FacePortOptions, 'begin' | 'review'> = {}) {
   };
   const get = (user: string) =>
     request(`${streamsUrl('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
-  return { server, served, send, get };
+  const open = (user: string) =>
+    connect().request({ ':path': new URL(streamsUrl('x')).pathname, 'x-remote-user': user });
+  return { server, served, ended, send, get, open };
 }
 
 const large = 1024 * 1024;
@@ -71,4 +80,12 @@ it('begins reads before it is known who may, at most sixteen at a time, and answ
   // Their places are free again.
   expect((await get('late')).statusCode).toBe(403);
   expect(begun).toHaveLength(17);
+});
+
+it('ends the work for a request that is cancelled over HTTP/2', async () => {
+  const { served, ended, open } = await setUp();
+  const stream = open('bob');
+  await eventually(async () => served.length === 1, { what: 'the request to be served' });
+  stream.close(constants.NGHTTP2_CANCEL);
+  await eventually(async () => ended.includes('bob'), { what: 'the work to end' });
 });
