@@ -47,6 +47,7 @@ export const rules: Readonly<Record<string, AreaRules>> = {
     packages: [
       'js-yaml',
       'node:crypto',
+      'node:events',
       'node:http2',
       'node:stream',
       'node:stream/promises',
