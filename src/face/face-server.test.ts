@@ -32,8 +32,12 @@ async function setUp(options: Pick<FacePortOptions, 'begin' | 'review'> = {}) {
   };
   const get = (user: string) =>
     request(`${streamsUrl('x')}/app`, { dispatcher, headers: { 'x-remote-user': user } });
-  const open = (user: string) =>
-    connect().request({ ':path': new URL(streamsUrl('x')).pathname, 'x-remote-user': user });
+  const open = (user: string, method = 'GET') =>
+    connect().request({
+      ':method': method,
+      ':path': new URL(streamsUrl('x')).pathname,
+      'x-remote-user': user,
+    });
   return { server, served, ended, send, get, open };
 }
 
@@ -82,9 +86,9 @@ it('begins reads before it is known who may, at most sixteen at a time, and answ
   expect(begun).toHaveLength(17);
 });
 
-it('ends the work for a request that is cancelled over HTTP/2', async () => {
+it.each(['GET', 'HEAD'])('ends the work for a %s that is cancelled over HTTP/2', async (method) => {
   const { served, ended, open } = await setUp();
-  const stream = open('bob');
+  const stream = open('bob', method);
   await eventually(async () => served.length === 1, { what: 'the request to be served' });
   stream.close(constants.NGHTTP2_CANCEL);
   await eventually(async () => ended.includes('bob'), { what: 'the work to end' });

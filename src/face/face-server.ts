@@ -1,7 +1,8 @@
 /** The API face: an HTTPS server that only the front proxy of the cluster may use. */
 
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { KubeApiError } from '../kube/errors.ts';
 import type { Access } from './access.ts';
 import {
@@ -109,12 +110,16 @@ export class FaceServer {
     const open = this.#options.tally.begin(request, response);
     const gone = new AbortController();
     // Also of an answer that is whole: whatever is still under way for it is of no use to anybody.
-    response.once('close', () => gone.abort(clientGone));
+    connectionOf(response).once('close', () => gone.abort(clientGone));
     try {
       const caller = callerFrom(request, proxy);
       await this.#route(request, response, { caller, open, signal: gone.signal });
     } catch (error) {
-      if (gone.signal.aborted) return;
+      if (gone.signal.aborted) {
+        // The answer to a HEAD over HTTP/2 is not over before that.
+        response.end();
+        return;
+      }
       open.failedWith(error);
       if (response.headersSent) breakOff(response, error);
       else sendFailure(response, failureOf(error));
@@ -189,6 +194,11 @@ function sendFailure(response: ServerResponse, status: FailureStatus): void {
   const { retryAfterSeconds } = status.details ?? {};
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
   sendJson(response, status.code, status);
+}
+
+/** What closes when the client goes: over HTTP/2 the answer to a HEAD waits for its end. */
+function connectionOf(response: ServerResponse | Http2ServerResponse): EventEmitter {
+  return 'stream' in response ? response.stream : response;
 }
 
 /** One for all, since it is made for each request. */

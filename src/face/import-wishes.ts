@@ -144,7 +144,10 @@ export class ImportWishes {
     const image = await this.#options.views.image(digest, signal);
     // It is imported, with or without room to show it in time.
     const hasRoom = (shown: Image): Promise<boolean> =>
-      room.take(JSON.stringify(shown).length).catch(() => false);
+      room.take(JSON.stringify(shown).length).catch(() => {
+        signal.throwIfAborted();
+        return false;
+      });
     if (image === undefined || !(await hasRoom(image))) return {};
     const entry = stream.status?.tags?.find(({ tag }) => tag === keptAs);
     const shown = { image: importedImage(image, entry?.items?.[0]?.dockerImageReference ?? '') };

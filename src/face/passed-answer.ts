@@ -26,7 +26,8 @@ export async function passAnswer(
   });
   response.writeHead(answer.statusCode, Object.fromEntries(headers));
   if (request.method === 'HEAD') {
-    answer.body.destroy();
+    // A body that is there already and that nobody reads says that as an error, for which somebody has to listen.
+    answer.body.on('error', () => undefined).destroy();
     response.end();
     return;
   }

@@ -55,6 +55,14 @@ it('sends a list that is longer than what is kept for a client that reads slowly
   expect(ended()).toBe(1);
 });
 
+it('sends entries that are longer than what is handed on together', async () => {
+  const entry = 'ü'.repeat(100_000);
+  const { list } = await setUp(async function* () {
+    yield { head, member: 'items', entries: [entry, entry] };
+  });
+  expect(JSON.parse(await text(list()))).toEqual({ ...head, items: [entry, entry] });
+});
+
 it('answers to who asks for the head alone', async () => {
   const { list, ended } = await setUp(() => pagesOf([50_000, 50_000]));
   expect(await text(list('HEAD'))).toBe('');

@@ -9,7 +9,7 @@ import { metadataOf } from './view-answer.ts';
 
 /** A client that reads nothing of a list for this time is given up. */
 const idleMs = 60_000;
-/** Characters that are handed on together. */
+/** Characters, and bytes, that are handed on together. */
 const pieceLength = 32 * 1024;
 
 /** A part of a list in the form that the client wants. */
@@ -51,7 +51,7 @@ export async function sendPages(
   if (request.method !== 'HEAD') {
     // Who has had a page is not sent away for the next one.
     const next = () => turns.run(exchange, read, { waits: true });
-    for await (const piece of textOf(first, next)) await write(response, piece, signal);
+    for await (const piece of textOf(first, next)) await write(response, Buffer.from(piece), signal);
   }
   response.end();
 }
@@ -60,14 +60,17 @@ export async function sendPages(
  * Resolves when there is room for more. A pipeline would not do: over HTTP/2 an answer whose client has gone counts as finished, and
  * takes nothing any more without a word.
  */
-async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (response.write(text)) return;
-  const late = setTimeout(() => giveUp(response), idleMs);
-  try {
-    await once(response, 'drain', { signal });
-  } finally {
-    clearTimeout(late);
+async function write(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  // A piece at a time, so that a client that reads slowly is seen to read.
+  for (let from = 0; from < bytes.length; from += pieceLength) {
+    signal.throwIfAborted();
+    if (response.write(bytes.subarray(from, from + pieceLength))) continue;
+    const late = setTimeout(() => giveUp(response), idleMs);
+    try {
+      await once(response, 'drain', { signal });
+    } finally {
+      clearTimeout(late);
+    }
   }
 }
 

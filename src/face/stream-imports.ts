@@ -98,6 +98,8 @@ export class StreamImports {
       const stream = await this.#stream(request, namespace, exchange.signal);
       using room = this.#rooms.open(namespace, deadline.signal);
       const answer = await this.#import(exchange, { request, namespace, stream, deadline, room });
+      // Who has gone has closed already.
+      exchange.signal.throwIfAborted();
       await sendWhole(exchange.response, answer);
     } finally {
       giveBack();
