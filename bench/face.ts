@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Aggregation } from '../test/support/aggregation.ts';
-import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { runProgram, wholeNumber } from './support/command-line.ts';
 import { type ContainerCommand, faceCommand } from './support/container-command.ts';
 import { type FaceOptions, runFace } from './support/face-run.ts';
 import { burstRows, getRows, listRows, memoryRows, watchRows } from './support/face-tables.ts';
@@ -43,28 +43,21 @@ interface Options extends FaceOptions {
   readonly json: string | undefined;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
-  await interruptible(async (signal) => {
-    await using stack = new AsyncDisposableStack();
-    const opened = await openBench(stack, signal, async (folder) => {
-      const aggregation = await Aggregation.create(folder);
-      return { world: { apiServerArgs: aggregation.flags }, prepared: { aggregation } };
-    });
-    const { world, container, bundle, operator, prepared } = opened;
-    const { progress } = world;
-    const faceContainer = await withProfile(await faceCommand(bundle), options.profile);
-    const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
-    progress.line(machineLine(faceContainer.flags));
-    const parts = { ...options, ...prepared, streams, container, operator, faceContainer };
-    const results = await runFace(world, parts);
-    for (const rows of [getRows, listRows, burstRows, watchRows, memoryRows]) progress.table(rows(results));
-    await writeFigures(options.json, results);
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const opened = await openBench(stack, signal, async (folder) => {
+    const aggregation = await Aggregation.create(folder);
+    return { world: { apiServerArgs: aggregation.flags }, prepared: { aggregation } };
   });
+  const { world, container, bundle, operator, prepared } = opened;
+  const { progress } = world;
+  const faceContainer = await withProfile(await faceCommand(bundle), options.profile);
+  const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
+  progress.line(machineLine(faceContainer.flags));
+  const parts = { ...options, ...prepared, streams, container, operator, faceContainer };
+  const results = await runFace(world, parts);
+  for (const rows of [getRows, listRows, burstRows, watchRows, memoryRows]) progress.table(rows(results));
+  await writeFigures(options.json, results);
 }
 
 async function withProfile(
@@ -110,4 +103,4 @@ function readOptions(): Options | undefined {
   };
 }
 
-await runMain(main);
+await runProgram({ usage, readOptions, main });

@@ -1,6 +1,6 @@
 /** npm run bench:fanout: how fast a tag that moves reaches the Deployments that follow it. */
 import { parseArgs } from 'node:util';
-import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { runProgram, wholeNumber } from './support/command-line.ts';
 import { type FanoutOptions, runFanout } from './support/fanout-run.ts';
 import { latencyRows, memoryRows, roundRows } from './support/fanout-tables.ts';
 import { machineLine, openBench, operatorMiB, writeFigures } from './support/open-bench.ts';
@@ -29,23 +29,16 @@ interface Options extends FanoutOptions {
   readonly json: string | undefined;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
-  await interruptible(async (signal) => {
-    await using stack = new AsyncDisposableStack();
-    const opened = await openBench(stack, signal, async () => ({ prepared: undefined }));
-    const { world, container, operator } = opened;
-    const { progress } = world;
-    const streams = planState({ streams: options.streams + 1, tagsPerStream: 1 });
-    progress.line(machineLine(container.flags));
-    const results = await runFanout(world, { ...options, streams, container, operator });
-    for (const rows of [roundRows(results), latencyRows(results), memoryRows(results)]) progress.table(rows);
-    await writeFigures(options.json, results);
-  });
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const opened = await openBench(stack, signal, async () => ({ prepared: undefined }));
+  const { world, container, operator } = opened;
+  const { progress } = world;
+  const streams = planState({ streams: options.streams + 1, tagsPerStream: 1 });
+  progress.line(machineLine(container.flags));
+  const results = await runFanout(world, { ...options, streams, container, operator });
+  for (const rows of [roundRows(results), latencyRows(results), memoryRows(results)]) progress.table(rows);
+  await writeFigures(options.json, results);
 }
 
 /** Undefined when help was asked for. Throws a sentence. */
@@ -72,4 +65,4 @@ function readOptions(): Options | undefined {
   };
 }
 
-await runMain(main);
+await runProgram({ usage, readOptions, main });

@@ -1,6 +1,6 @@
 /** npm run bench:import: what imports cost, against a real API server and a real registry on this machine. */
 import { parseArgs } from 'node:util';
-import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { runProgram, wholeNumber } from './support/command-line.ts';
 import { deadRegistryRow, runDeadRegistryCase } from './support/dead-registry-case.ts';
 import { medianRound, type NewTagsCase, newTagsRow, runNewTagsCase } from './support/new-tags-case.ts';
 import { machineLine, writeFigures } from './support/open-bench.ts';
@@ -46,19 +46,12 @@ interface Options {
   readonly json: string | undefined;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
-  await interruptible(async (signal) => {
-    await using stack = new AsyncDisposableStack();
-    const results: Record<string, unknown> = {};
-    const world = await startWorld(stack, new Progress(signal));
-    await runCases(world, options, results);
-    await writeFigures(options.json, results);
-  });
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const results: Record<string, unknown> = {};
+  const world = await startWorld(stack, new Progress(signal));
+  await runCases(world, options, results);
+  await writeFigures(options.json, results);
 }
 
 async function runCases(world: World, options: Options, results: Record<string, unknown>): Promise<void> {
@@ -109,4 +102,4 @@ function readOptions(): Options | undefined {
   return { cases, rounds, period, periods: wholeNumber('--periods', values.periods), json };
 }
 
-await runMain(main);
+await runProgram({ usage, readOptions, main });

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { AuditLog } from '../test/support/audit-log.ts';
 import { operatorUser } from '../test/support/operator-rights.ts';
 import { TokenServer } from '../test/support/token-server.ts';
-import { durationMs, interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { durationMs, runProgram, wholeNumber } from './support/command-line.ts';
 import { openBench, operatorMiB, writeFigures } from './support/open-bench.ts';
 import { planState } from './support/planned-state.ts';
 import { machineRow } from './support/program-versions.ts';
@@ -50,30 +50,23 @@ interface Options extends ScaleOptions {
   readonly json: string | undefined;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
-  await interruptible(async (signal) => {
-    await using stack = new AsyncDisposableStack();
-    const opened = await openBench(stack, signal, async (folder) => {
-      const audit = await AuditLog.create({ folder, user: operatorUser, reads: true });
-      const tokenServer = options.isOpen ? undefined : await startTokenServer(stack, options);
-      const registryAuth = tokenServer && ({ kind: 'token', server: tokenServer } as const);
-      return { world: { apiServerArgs: audit.flags, registryAuth }, prepared: { audit, tokenServer } };
-    });
-    const { world, container, operator, prepared } = opened;
-    const { progress } = world;
-    const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
-    const on = { ...(await machineRow()), 'flags of Node.js': container.flags.join(' ') };
-    const results = await runScale(world, { ...options, ...prepared, streams, container, operator });
-    progress.table([on]);
-    for (const rows of [stateRows, scaleStartRows, requestRows, usageRows, lagRows])
-      progress.table(rows(results));
-    await writeFigures(options.json, { ...results, machine: on });
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const opened = await openBench(stack, signal, async (folder) => {
+    const audit = await AuditLog.create({ folder, user: operatorUser, reads: true });
+    const tokenServer = options.isOpen ? undefined : await startTokenServer(stack, options);
+    const registryAuth = tokenServer && ({ kind: 'token', server: tokenServer } as const);
+    return { world: { apiServerArgs: audit.flags, registryAuth }, prepared: { audit, tokenServer } };
   });
+  const { world, container, operator, prepared } = opened;
+  const { progress } = world;
+  const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
+  const on = { ...(await machineRow()), 'flags of Node.js': container.flags.join(' ') };
+  const results = await runScale(world, { ...options, ...prepared, streams, container, operator });
+  progress.table([on]);
+  for (const rows of [stateRows, scaleStartRows, requestRows, usageRows, lagRows])
+    progress.table(rows(results));
+  await writeFigures(options.json, { ...results, machine: on });
 }
 
 /** No token lives until the next look at its tag, in a short period no more than in one of the default. */
@@ -149,4 +142,4 @@ function checked(options: Options): Options {
   return options;
 }
 
-await runMain(main);
+await runProgram({ usage, readOptions, main });

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { AuditLog } from '../test/support/audit-log.ts';
 import { operatorUser } from '../test/support/operator-rights.ts';
-import { interruptible, runMain, wholeNumber } from './support/command-line.ts';
+import { runProgram, wholeNumber } from './support/command-line.ts';
 import { machineLine, openBench, operatorMiB, writeFigures } from './support/open-bench.ts';
 import { planState } from './support/planned-state.ts';
 import { runStreams, type StreamsOptions } from './support/streams-run.ts';
@@ -33,27 +33,20 @@ interface Options extends StreamsOptions {
   readonly json: string | undefined;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
-  await interruptible(async (signal) => {
-    await using stack = new AsyncDisposableStack();
-    const opened = await openBench(stack, signal, async (folder) => {
-      const audit = await AuditLog.create({ folder, user: operatorUser });
-      return { world: { apiServerArgs: audit.flags }, prepared: { audit } };
-    });
-    const { world, container, operator, prepared } = opened;
-    const { progress } = world;
-    const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
-    progress.line(machineLine(container.flags));
-    await runStreams(world, { ...options, ...prepared, streams, container, operator }, async (results) => {
-      for (const rows of [startRows(results), sweepRows(results), changeRows(results), costRows(results)])
-        progress.table(rows);
-      await writeFigures(options.json, results);
-    });
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const opened = await openBench(stack, signal, async (folder) => {
+    const audit = await AuditLog.create({ folder, user: operatorUser });
+    return { world: { apiServerArgs: audit.flags }, prepared: { audit } };
+  });
+  const { world, container, operator, prepared } = opened;
+  const { progress } = world;
+  const streams = planState({ streams: options.streams, tagsPerStream: options.tags });
+  progress.line(machineLine(container.flags));
+  await runStreams(world, { ...options, ...prepared, streams, container, operator }, async (results) => {
+    for (const rows of [startRows(results), sweepRows(results), changeRows(results), costRows(results)])
+      progress.table(rows);
+    await writeFigures(options.json, results);
   });
 }
 
@@ -89,4 +82,4 @@ function readOptions(): Options | undefined {
   };
 }
 
-await runMain(main);
+await runProgram({ usage, readOptions, main });

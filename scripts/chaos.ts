@@ -1,7 +1,7 @@
 // npm run chaos: kills the operator at random moments, and looks whether anybody notices.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { interruptible, runMain, wholeNumber } from '../bench/support/command-line.ts';
+import { runProgram, wholeNumber } from '../bench/support/command-line.ts';
 import { ensureAssets } from '../test/support/assets.ts';
 import { runChaos } from '../test/support/chaos/chaos-run.ts';
 import { type Trouble, troubles } from '../test/support/chaos/chaos-script.ts';
@@ -37,31 +37,24 @@ interface Options {
   readonly keepsLogs: boolean;
 }
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
-  await interruptible(async (signal) => {
-    const assets = await ensureAssets({ signal });
-    const startedAt = performance.now();
-    const elapsed = (): string => `${Math.round((performance.now() - startedAt) / 1_000)} s`.padStart(7);
-    const onProgress = (text: string): void => console.log(`${elapsed()}  ${text}`);
-    console.log(`seed ${options.seed}`);
-    const { differences, folder, killed, writes } = await runChaos({
-      ...options,
-      assets,
-      crds,
-      signal,
-      onProgress,
-    });
-    onProgress(`${options.rounds} rounds, ${killed} operators killed, ${writes} writes to workloads`);
-    if (differences.length > 0 || options.keepsLogs) console.log(`logs: ${folder}`);
-    if (differences.length === 0) return;
-    const again = `npm run chaos -- --rounds ${options.rounds} --seed ${options.seed}`;
-    throw new Error(`${differences.join('\n')}\n\nagain, with the same other flags: ${again}`);
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  const assets = await ensureAssets({ signal });
+  const startedAt = performance.now();
+  const elapsed = (): string => `${Math.round((performance.now() - startedAt) / 1_000)} s`.padStart(7);
+  const onProgress = (text: string): void => console.log(`${elapsed()}  ${text}`);
+  console.log(`seed ${options.seed}`);
+  const { differences, folder, killed, writes } = await runChaos({
+    ...options,
+    assets,
+    crds,
+    signal,
+    onProgress,
   });
+  onProgress(`${options.rounds} rounds, ${killed} operators killed, ${writes} writes to workloads`);
+  if (differences.length > 0 || options.keepsLogs) console.log(`logs: ${folder}`);
+  if (differences.length === 0) return;
+  const again = `npm run chaos -- --rounds ${options.rounds} --seed ${options.seed}`;
+  throw new Error(`${differences.join('\n')}\n\nagain, with the same other flags: ${again}`);
 }
 
 /** Undefined when help was asked for. Throws a sentence. */
@@ -95,4 +88,4 @@ function readOptions(): Options | undefined {
   };
 }
 
-await runMain(main);
+await runProgram({ usage, readOptions, main });

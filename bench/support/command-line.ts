@@ -28,8 +28,29 @@ export function plainMaps(_key: string, value: unknown): unknown {
   return value instanceof Map ? Object.fromEntries(value) : value;
 }
 
+/** A program of this folder. */
+export interface Program<T> {
+  readonly usage: string;
+  /** Undefined when help was asked for. Throws a sentence. */
+  readonly readOptions: () => T | undefined;
+  /** Works until the signal is aborted, which a signal of the system does. */
+  readonly main: (options: T, signal: AbortSignal) => Promise<void>;
+}
+
+/** Runs it, or prints its usage; what it throws is printed as a sentence. */
+export async function runProgram<T>({ usage, readOptions, main }: Program<T>): Promise<void> {
+  try {
+    const options = readOptions();
+    if (options === undefined) process.stdout.write(usage);
+    else await interruptible((signal) => main(options, signal));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? `\n${error.message}` : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
 /** Does the work until a signal of the system aborts the one that it gets; that is no error. */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -45,12 +66,4 @@ export async function interruptible(work: (signal: AbortSignal) => Promise<void>
     if (!interrupt.signal.aborted) throw error;
     process.exitCode = 130;
   }
-}
-
-/** Runs the program; what it throws is printed as a sentence. */
-export async function runMain(main: () => Promise<void>): Promise<void> {
-  await main().catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? `\n${error.message}` : String(error)}\n`);
-    process.exitCode = 1;
-  });
 }

@@ -47,6 +47,9 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   }
 }
 
+/** A client that reads nothing of its answer for this time is given up. */
+export const unreadMs = 60_000;
+
 /** Ends an answer that is not whole, so that its client sees that: over HTTP/2 one that ends without an error counts as whole. */
 export function breakOff(response: ServerResponse, reason: unknown): void {
   response.destroy(reason instanceof Error ? reason : new Error(String(reason)));

@@ -1,33 +1,23 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
-import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { Aggregation } from '../../test/support/aggregation.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import { createTemporaryFolder } from '../../test/support/temporary-folder.ts';
+import { createFrontProxy } from '../../test/support/face-port.ts';
 import { FaceListener } from './face-listener.ts';
-import { parseProxyTrust } from './front-proxy.ts';
-import { servingFiles } from './serving-certificate.ts';
 
 /** A listener with long and short answers, and a connection of the front proxy when it is wanted. */
 async function setUp() {
-  const folder = await createTemporaryFolder();
-  onTestFinished(() => folder.remove());
-  const { proxy } = await Aggregation.create(folder.path);
-  const ca = await readFile(join(folder.path, 'front-proxy-ca.crt'), 'utf8');
-  const { files } = await servingFiles(undefined, { dnsNames: ['localhost'], now: Date.now() });
+  const { identity, trust, tls } = await createFrontProxy();
   const listener = new FaceListener({
-    identity: { certificate: files['tls.crt'], key: files['tls.key'] },
-    trust: parseProxyTrust({ metadata: { name: 'trust' }, data: { 'requestheader-client-ca-file': ca } }),
+    identity,
+    trust,
     onRequest: async ({ url }, response) => {
       response.end(url === '/long' ? Buffer.alloc(20_000_000) : 'short');
     },
   });
   const port = await listener.listen('localhost', 0);
   onTestFinished(() => listener.close());
-  const tls = { ca: files['ca.crt'], cert: proxy.certificate, key: proxy.key };
   const open = (): ((path: string) => Promise<unknown>) => {
     const session = connect(`https://localhost:${port}`, tls);
     onTestFinished(() => session.destroy());

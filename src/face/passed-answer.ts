@@ -2,7 +2,7 @@
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
-import { type Exchange, giveUp } from './exchange.ts';
+import { type Exchange, giveUp, unreadMs } from './exchange.ts';
 
 /** Headers of an answer that are handed on. */
 const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
@@ -11,8 +11,6 @@ const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
  * Node's own, four times as much, the face takes 10 MB more then.
  */
 export const queuedBytes = 16 * 1024;
-/** A client that reads nothing of an answer for this time is given up. */
-const idleMs = 60_000;
 
 /** Sends an answer's status, headers and, changed by `through`, its body. Resolves when all of it is sent. */
 export async function passAnswer(
@@ -31,7 +29,7 @@ export async function passAnswer(
     response.end();
     return;
   }
-  if (info.verb !== 'watch') response.setTimeout(idleMs, () => giveUp(response));
+  if (info.verb !== 'watch') response.setTimeout(unreadMs, () => giveUp(response));
   // So that a watch is open before its first event.
   response.flushHeaders();
   await pipeline(answer.body, through, response);

@@ -2,13 +2,11 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '../api/json.ts';
-import { type Exchange, giveUp } from './exchange.ts';
+import { type Exchange, giveUp, unreadMs } from './exchange.ts';
 import type { RequestTurns } from './request-turns.ts';
 import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
 import { metadataOf } from './view-answer.ts';
 
-/** A client that reads nothing of a list for this time is given up. */
-const idleMs = 60_000;
 /** Characters, and bytes, that are handed on together. */
 const pieceLength = 32 * 1024;
 
@@ -65,7 +63,7 @@ async function write(response: ServerResponse, bytes: Buffer, signal: AbortSigna
   for (let from = 0; from < bytes.length; from += pieceLength) {
     signal.throwIfAborted();
     if (response.write(bytes.subarray(from, from + pieceLength))) continue;
-    const late = setTimeout(() => giveUp(response), idleMs);
+    const late = setTimeout(() => giveUp(response), unreadMs);
     try {
       await once(response, 'drain', { signal });
     } finally {

@@ -16,7 +16,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AnswerRooms } from './answer-rooms.ts';
 import { Deadline } from './deadline.ts';
 import type { DerivedViews } from './derived-views.ts';
-import { type Exchange, giveUp, isDryRun, readBody, sendJson } from './exchange.ts';
+import { type Exchange, giveUp, isDryRun, readBody, sendJson, unreadMs } from './exchange.ts';
 import { checkUnknownFields } from './field-validation.ts';
 import { ImportLooks, type Listing } from './import-looks.ts';
 import { type FulfilledWishes, ImportWishes } from './import-wishes.ts';
@@ -52,8 +52,6 @@ const maxAnswerLength = 4 * 1024 * 1024;
 const freeAnswerLength = 256 * 1024;
 /** Large answers at a time. */
 const maxLargeAnswers = 3;
-/** A client that reads nothing of its answer for this time is given up. */
-const idleMs = 60_000;
 
 /** What is known before anything is asked or written. */
 interface Task {
@@ -180,7 +178,7 @@ export class StreamImports {
 async function sendWhole(response: ServerResponse, answer: JsonObject): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   response.once('close', () => resolve());
-  response.setTimeout(idleMs, () => giveUp(response));
+  response.setTimeout(unreadMs, () => giveUp(response));
   sendJson(response, 201, answer);
   await closed;
 }

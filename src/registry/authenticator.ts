@@ -62,8 +62,11 @@ export class Authenticator {
   /** Whole `Authorization` headers, by registry, repository and account. */
   readonly #headers: TokenStore;
   readonly #clock: Clock;
-  /** The `WWW-Authenticate` that an answer helped with, by registry, first part of the repository, and account. */
-  readonly #wanted = new BoundedMap<string, { readonly text: string; readonly at: number }>(maxWanted);
+  /** Challenges that an answer helped with, by registry, first part of the repository, and account. */
+  readonly #wanted = new BoundedMap<
+    string,
+    { readonly challenges: readonly Challenge[]; readonly at: number }
+  >(maxWanted);
   /** Never aborted. */
   readonly #untilTheEnd = new AbortController().signal;
 
@@ -84,14 +87,12 @@ export class Authenticator {
     const first = await this.#send(options, sent);
     if (first.status !== 401) return first;
     if (sent !== undefined) this.#headers.forget(key, sent);
-    const wanted = first.headers['www-authenticate'] ?? '';
-    const challenges = parseChallenges(wanted);
+    const challenges = parseChallenges(first.headers['www-authenticate'] ?? '');
     const isAnswered = ahead?.demand === demandOf(challenges);
     if (isAnswered && ahead.failure !== undefined) throw ahead.failure;
     const second = isAnswered ? first : await this.#sendAnswer(key, challenges, options);
     if (second === undefined) return first;
-    if (second.status !== 401)
-      this.#wanted.set(neighbourKey(options), { text: wanted, at: this.#clock.now() });
+    if (second.status !== 401) this.#wanted.set(neighbourKey(options), { challenges, at: this.#clock.now() });
     const withheld = second.status === 401 ? this.#withheldFrom(challenges, options) : undefined;
     if (withheld !== undefined) throw withheldError(withheld);
     return second;
@@ -101,7 +102,7 @@ export class Authenticator {
   async #headerAhead(key: string, options: RepositoryRequest): Promise<Ahead | undefined> {
     const known = this.#wanted.get(neighbourKey(options));
     if (known === undefined || this.#clock.now() - known.at > wantedLifetimeMs) return undefined;
-    const challenges = parseChallenges(known.text);
+    const { challenges } = known;
     const demand = demandOf(challenges);
     try {
       const answer = this.#answerTo(challenges, options);

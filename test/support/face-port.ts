@@ -23,19 +23,29 @@ export interface FacePortOptions extends Pick<FaceServerOptions, 'handlers' | 'b
   readonly review?: () => ApiAnswer | Promise<ApiAnswer>;
 }
 
-/** The port of a face with handlers of a test's own, and ways of the front proxy to it; all of it goes when the test ends. */
-export async function openFacePort({ handlers, begin, review = () => allowed }: FacePortOptions) {
+/** A front proxy: whom a face trusts, what it serves with, and how the proxy connects to it. */
+export async function createFrontProxy() {
   const folder = await createTemporaryFolder();
   onTestFinished(() => folder.remove());
   const { proxy } = await Aggregation.create(folder.path);
   const ca = await readFile(join(folder.path, 'front-proxy-ca.crt'), 'utf8');
   const { files } = await servingFiles(undefined, { dnsNames: ['localhost'], now: Date.now() });
+  return {
+    identity: { certificate: files['tls.crt'], key: files['tls.key'] },
+    trust: parseProxyTrust({ metadata: { name: 'trust' }, data: { 'requestheader-client-ca-file': ca } }),
+    tls: { ca: files['ca.crt'], cert: proxy.certificate, key: proxy.key },
+  };
+}
+
+/** The port of a face with handlers of a test's own, and ways of the front proxy to it; all of it goes when the test ends. */
+export async function openFacePort({ handlers, begin, review = () => allowed }: FacePortOptions) {
+  const { identity, trust, tls } = await createFrontProxy();
   const api = await playApiServer(systemClock, review);
   onTestFinished(() => api[Symbol.asyncDispose]());
   const lines: string[] = [];
   const server = new FaceServer({
-    identity: { certificate: files['tls.crt'], key: files['tls.key'] },
-    trust: parseProxyTrust({ metadata: { name: 'trust' }, data: { 'requestheader-client-ca-file': ca } }),
+    identity,
+    trust,
     access: new Access({ client: api.client, clock: systemClock }),
     handlers,
     begin,
@@ -47,7 +57,6 @@ export async function openFacePort({ handlers, begin, review = () => allowed }: 
   });
   const port = await server.listen('localhost', 0);
   onTestFinished(() => server.close());
-  const tls = { ca: files['ca.crt'], cert: proxy.certificate, key: proxy.key };
   // A session that is taken up again is not believed.
   const dispatcher = new Agent({ connect: { ...tls, maxCachedSessions: 0 } });
   onTestFinished(() => dispatcher.destroy());
