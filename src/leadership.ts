@@ -104,7 +104,8 @@ class ElectedLeadership implements Leadership, WriteFence {
 
   check(): void {
     const acquired = this.#elections.filter(({ wasAcquired }) => wasAcquired);
-    if (acquired.length === 0 || acquired.some(({ isHeld }) => !isHeld)) throw new NotLeadingError();
+    if (acquired.length === 0) throw new NotLeadingError();
+    for (const election of acquired) election.ensureHeld();
   }
 
   owns(namespace: string): boolean {

@@ -40,11 +40,11 @@ async function main(): Promise<number> {
   });
   const operator = await Promise.race([starting, signalled.then(() => undefined)]);
   if (operator === undefined) return 0;
-  const lost = new Promise<true>((resolve) => {
-    operator.lost.addEventListener('abort', () => resolve(true), { once: true });
-  });
-  // Another one leads by now, or soon: there is nothing to drain, and nothing of what is in memory may be used again.
-  if ((await Promise.race([signalled, lost])) === true) return 1;
+  // Another one leads by now, or soon: there is nothing to drain, and nothing that is under way may go on, not even to
+  // say that it failed.
+  if (operator.lost.aborted) return 1;
+  operator.lost.addEventListener('abort', () => process.exit(1), { once: true });
+  await signalled;
   setTimeout(() => process.exit(1), lastCallMs).unref();
   await operator.stop(graceMs);
   return 0;

@@ -10,6 +10,7 @@ import {
 } from '../../test/support/played-api-server.ts';
 import type { Lease } from '../api/resources.ts';
 import { LeaseElection, type LeaseElectionOptions } from './lease-election.ts';
+import { NotLeadingError } from './write-fence.ts';
 
 const timings = { durationMs: 15_000, renewMs: 10_000, retryMs: 2_000 };
 const path = '/apis/coordination.k8s.io/v1/namespaces/ops/leases';
@@ -215,6 +216,17 @@ it('is over at the deadline though the process was stopped and no timer fired', 
   expect([election.isHeld, election.lost.aborted]).toEqual([false, false]);
 });
 
+it('is lost, and says so, with the first write after the deadline though no timer fired', async () => {
+  const scene = new Scene();
+  const election = await scene.start();
+  await election.acquired;
+  expect(() => election.ensureHeld()).not.toThrow();
+  scene.unnoticedMs = 60_000;
+  expect(() => election.ensureHeld()).toThrow(NotLeadingError);
+  expect(election.lost.aborted).toBe(true);
+  expect(scene.lines.at(-1)).toContain('lease lost');
+});
+
 it('ends at once when the Lease is somebody else’s', async () => {
   const scene = new Scene();
   const election = await scene.start();
@@ -283,6 +295,7 @@ it('gives the Lease back for the next one, and holds nothing from then on', asyn
   };
   await election.release();
   expect(scene.keeper.lease?.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
+  expect(() => election.ensureHeld()).toThrow(NotLeadingError);
   expect(election.lost.aborted).toBe(false);
 });
 

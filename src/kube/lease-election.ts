@@ -80,6 +80,16 @@ export class LeaseElection {
     return !this.#lost.signal.aborted && this.#options.elapsed() < this.#heldUntil;
   }
 
+  /**
+   * Throws {@link NotLeadingError} when the Lease is not held at this very moment. Who finds that it was not renewed in
+   * time loses it here and now: a process that was stopped gets to a write before it gets to its timers.
+   */
+  ensureHeld(): void {
+    if (this.isHeld) return;
+    if (this.#heldUntil !== Number.NEGATIVE_INFINITY) this.#fall(tooLate);
+    throw new NotLeadingError();
+  }
+
   /** True from the moment in which the Lease was had, also when it is lost. */
   get wasAcquired(): boolean {
     return this.#own !== undefined;
