@@ -182,6 +182,31 @@ describe('an optional kind', () => {
     await eventually(() => heard.includes('a/x=gone'), { what: 'the objects to go' });
   });
 
+  it.each([404, 403])(
+    'keeps its objects while an API server that has just started says no (%s)',
+    async (status) => {
+      const clock = new FakeClock();
+      const no: Answer = (response) => response.writeHead(status).end('{}');
+      const { asked, heard } = await reflectStreaming(
+        [
+          (response) => response.end(event('ADDED', thing('x', '3')) + listEnd),
+          ...[no, no, no, no],
+          (response) => response.end(list('30', [thing('x', '3'), thing('y', '30')])),
+          hang,
+        ],
+        { clock, isOptional: true },
+      );
+      for (const requests of [1, 2, 4, 5]) {
+        const isPausing = (): boolean => pauses(clock).length === 1 && asked.length === requests;
+        await eventually(isPausing, { what: `the pause after request ${requests}` });
+        await clock.advance(pauses(clock)[0] ?? 0);
+      }
+      await eventually(() => heard.includes('a/y=30'), { what: 'the list of the server that knows it' });
+      expect(waysOf(asked).slice(0, 6)).toEqual(['stream', 'watch', 'stream', 'pages', 'pages', 'pages']);
+      expect(heard).toEqual(['a/x=3', 'a/y=30']);
+    },
+  );
+
   it('keeps its objects when only its watch is refused, for a moment or for good', async () => {
     const { asked, heard } = await reflectStreaming(
       [

@@ -47,6 +47,8 @@ export interface ReflectorOptions<T extends KubeObject, S> {
 const shortWatchMs = 5_000;
 /** Bookmarks come about every minute; a connection silent for longer than this is dead. */
 const silentWatchMs = 150_000;
+/** An optional kind that was there, and has not been for so long, has gone. */
+const absentForGoodMs = 30_000;
 /** The server ends a watch after about this time, spread over kinds by the hash of the path. */
 const watchSeconds = 300;
 const backoff: BackoffPolicy = { baseMs: 500, maxMs: 10_000 };
@@ -66,6 +68,8 @@ export class Reflector<T extends KubeObject, S> {
   #listsPages = false;
   /** Why an optional kind was not there the last time, so that it is not said again. */
   #absence = '';
+  /** Since when it has not been there without a break; undefined while it is. */
+  #absentSince: number | undefined;
   #pageSize: number;
 
   constructor(options: ReflectorOptions<T, S>) {
@@ -119,10 +123,17 @@ export class Reflector<T extends KubeObject, S> {
     const isKnown = isAbsent && this.#absence === String(error);
     this.#absence = isAbsent ? String(error) : '';
     log[isKnown ? 'debug' : 'warn']({ err: error, path: this.#path }, 'list and watch interrupted');
+    this.#absentSince = isAbsent ? (this.#absentSince ?? this.#options.clock.now()) : undefined;
     // Only a list shows that nothing is left: a watch may be refused for a moment, or alone.
-    if (isAbsent && this.#resourceVersion === undefined) this.#replace(new Set());
+    if (isAbsent && this.#resourceVersion === undefined && this.#isAbsentForGood()) this.#replace(new Set());
     if (isAbsent || isGone(error)) this.#resourceVersion = undefined;
     return error instanceof KubeApiError ? (error.retryAfterMs ?? 0) : 0;
+  }
+
+  /** An API server that has just started says no to what it does not know yet; before the first list there is nothing to lose. */
+  #isAbsentForGood(): boolean {
+    const { clock } = this.#options;
+    return !this.#hasSynced || clock.now() - (this.#absentSince ?? clock.now()) >= absentForGoodMs;
   }
 
   /**
@@ -161,6 +172,7 @@ export class Reflector<T extends KubeObject, S> {
   /** All objects of a list were put into the store. */
   #listed(seen: ReadonlySet<string>, resourceVersion: string | undefined): void {
     this.#replace(seen);
+    this.#absentSince = undefined;
     this.#resourceVersion = resourceVersion;
     this.#options.onEvent?.('list');
   }
