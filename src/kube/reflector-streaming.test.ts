@@ -190,7 +190,10 @@ describe('an optional kind', () => {
       const { asked, heard } = await reflectStreaming(
         [
           (response) => response.end(event('ADDED', thing('x', '3')) + listEnd),
-          ...[no, no, no, no],
+          no,
+          no,
+          no,
+          no,
           (response) => response.end(list('30', [thing('x', '3'), thing('y', '30')])),
           hang,
         ],

@@ -123,17 +123,22 @@ export class Reflector<T extends KubeObject, S> {
     const isKnown = isAbsent && this.#absence === String(error);
     this.#absence = isAbsent ? String(error) : '';
     log[isKnown ? 'debug' : 'warn']({ err: error, path: this.#path }, 'list and watch interrupted');
-    this.#absentSince = isAbsent ? (this.#absentSince ?? this.#options.clock.now()) : undefined;
-    // Only a list shows that nothing is left: a watch may be refused for a moment, or alone.
-    if (isAbsent && this.#resourceVersion === undefined && this.#isAbsentForGood()) this.#replace(new Set());
+    if (isAbsent) this.#goWithKind();
+    else this.#absentSince = undefined;
     if (isAbsent || isGone(error)) this.#resourceVersion = undefined;
     return error instanceof KubeApiError ? (error.retryAfterMs ?? 0) : 0;
   }
 
-  /** An API server that has just started says no to what it does not know yet; before the first list there is nothing to lose. */
-  #isAbsentForGood(): boolean {
-    const { clock } = this.#options;
-    return !this.#hasSynced || clock.now() - (this.#absentSince ?? clock.now()) >= absentForGoodMs;
+  /**
+   * Empties the store of a kind that is not there, if that was said often enough: an API server that has just started says
+   * no to what it does not know yet. Before the first list there is nothing to lose.
+   */
+  #goWithKind(): void {
+    const now = this.#options.clock.now();
+    this.#absentSince ??= now;
+    const isForGood = !this.#hasSynced || now - this.#absentSince >= absentForGoodMs;
+    // Only a list shows that nothing is left: a watch may be refused for a moment, or alone.
+    if (isForGood && this.#resourceVersion === undefined) this.#replace(new Set());
   }
 
   /**

@@ -30,10 +30,40 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** What a kustomization chooses of a base; components by the names of their folders. */
+interface KustomizeChoice {
+  readonly components?: readonly string[];
+  readonly images?: readonly object[];
+  readonly replicas?: readonly object[];
+  readonly patches?: readonly object[];
+}
+
+/** One replica that needs no Lease, as docs/how-to/high-availability.md says. */
+const single: KustomizeChoice = {
+  replicas: [{ name: 'imagestream-operator', count: 1 }],
+  patches: [
+    {
+      target: { kind: 'Deployment', name: 'imagestream-operator' },
+      patch: JSON.stringify([
+        { op: 'replace', path: '/spec/strategy', value: { type: 'Recreate' } },
+        { op: 'add', path: '/spec/template/spec/containers/0/args', value: ['--leader-elect=false'] },
+      ]),
+    },
+    {
+      patch: JSON.stringify({
+        $patch: 'delete',
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'imagestream-operator' },
+      }),
+    },
+  ],
+};
+
 describe('the chart', () => {
   const digest = `sha256:${'7'.repeat(64)}`;
 
-  it.each<{ name: string; values: object; base: string; components?: string[]; images?: object[] }>([
+  it.each<{ name: string; values: object; base: string; choice?: KustomizeChoice }>([
     { name: 'nothing', values: {}, base: 'config/default' },
     { name: 'the API face', values: { api: { enabled: true } }, base: 'config/with-api' },
     {
@@ -45,30 +75,42 @@ describe('the chart', () => {
         podMonitor: { enabled: true },
       },
       base: 'config/with-api',
-      components: ['priority-class', 'notifications', 'pod-monitor'],
+      choice: { components: ['priority-class', 'notifications', 'pod-monitor'] },
     },
     { name: 'one namespace', values: { namespaced: true }, base: 'config/namespaced' },
     {
       name: 'one namespace and notifications',
       values: { namespaced: true, notifications: { enabled: true } },
       base: 'config/namespaced',
-      components: ['notifications'],
+      choice: { components: ['notifications'] },
     },
     {
       name: 'an image by its digest',
       values: { api: { enabled: true }, image: { repository: 'registry.example.test/iso', digest } },
       base: 'config/with-api',
-      images: [{ name: 'imagestream-operator', newName: 'registry.example.test/iso', digest }],
+      choice: { images: [{ name: 'imagestream-operator', newName: 'registry.example.test/iso', digest }] },
     },
     {
       name: 'another tag',
       values: { image: { tag: '7' } },
       base: 'config/default',
-      images: [{ name: 'imagestream-operator', newTag: '7' }],
+      choice: { images: [{ name: 'imagestream-operator', newTag: '7' }] },
     },
-  ])('with $name chosen gives what $base does', async ({ values, base, components = [], images = [] }) => {
+    {
+      name: 'shards',
+      values: { shards: 3, replicas: 4 },
+      base: 'config/default',
+      choice: documentedShards(),
+    },
+    {
+      name: 'a single replica',
+      values: { replicas: 1, strategy: { type: 'Recreate' }, extraArgs: ['--leader-elect=false'] },
+      base: 'config/default',
+      choice: single,
+    },
+  ])('with $name chosen gives what $base does', async ({ values, base, choice = {} }) => {
     const rendered = (await template(values)).map(withoutMarks);
-    const wanted = (await kustomize({ base, components, images }))
+    const wanted = (await kustomize(base, choice))
       // Helm makes the namespace itself, or finds it.
       .filter(({ kind }) => kind !== 'Namespace')
       .map(withoutMarks);
@@ -163,6 +205,7 @@ describe('the chart', () => {
       values: { namespaced: true, api: { enabled: true } },
       wanted: 'whole cluster',
     },
+    { name: 'fewer replicas than shards', values: { shards: 3 }, wanted: '--shard-leases' },
     { name: 'one flag as a text', values: { extraArgs: '--log-level=debug' }, wanted: 'extraArgs' },
   ])('refuses $name', async ({ values, wanted }) => {
     const { exitCode, stderr } = await runTemplate(values, 'imagestream-operator');
@@ -283,18 +326,21 @@ async function deployments(values: object): Promise<InstalledDeployment[]> {
   return objects.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }
 
-async function kustomize(choice: {
-  readonly base: string;
-  readonly components: readonly string[];
-  readonly images: readonly object[];
-}): Promise<KubeObject[]> {
-  const { base, components, images } = choice;
+/** The kustomization for three shards in docs/how-to/high-availability.md. */
+function documentedShards(): KustomizeChoice {
+  const [, text = ''] = /```yaml\n(resources:.*?)```/s.exec(read('docs/how-to/high-availability.md')) ?? [];
+  const { replicas, patches } = load(text) as Required<KustomizeChoice>;
+  return { replicas, patches };
+}
+
+async function kustomize(base: string, choice: KustomizeChoice): Promise<KubeObject[]> {
   const own = await mkdtemp(join(tmpdir(), 'chart-kustomize-'));
   onTestFinished(() => rm(own, { recursive: true, force: true }));
+  const { components = [], ...others } = choice;
   const kustomization = {
     resources: [relative(own, join(root, base))],
     components: components.map((name) => relative(own, join(root, 'config/components', name))),
-    images,
+    ...others,
   };
   await writeFile(join(own, 'kustomization.yaml'), JSON.stringify(kustomization));
   const { stdout, stderr, exitCode } = await cluster.kubectl(['kustomize', own]);

@@ -23,11 +23,24 @@ templates put it into the namespace of the release and change what the values sa
   {{- if eq $object.kind "APIService" -}}
     {{- $_ := set $object.spec.service "namespace" $root.Release.Namespace -}}
   {{- end -}}
+  {{- $isLeaseRole := and (eq $object.kind "Role") (eq $metadata.name "imagestream-operator") -}}
+  {{- if and $isLeaseRole (gt (int $root.Values.shards) 1) -}}
+    {{- range $object.rules -}}
+      {{- if .resourceNames }}{{ $_ := set . "resourceNames" (include "manifest.leases" $root | fromYamlArray) }}{{ end -}}
+    {{- end -}}
+  {{- end -}}
   {{- if not (and $root.Values.namespaced (hasPrefix "ClusterRole" $object.kind)) -}}
     {{- $objects = append $objects $object -}}
   {{- end -}}
 {{- end -}}
 {{- dict "objects" $objects | toYaml -}}
+{{- end -}}
+
+{{/* The Leases of the shards: their numbers stand behind the name. */}}
+{{- define "manifest.leases" -}}
+{{- range until (int .Values.shards) }}
+- imagestream-operator-{{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* The objects of a manifest, as they are. */}}
@@ -65,6 +78,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 {{- with .values.resources }}{{ $_ := set $container "resources" . }}{{ end -}}
 {{- with .values.extraArgs }}{{ $_ := set $container "args" . }}{{ end -}}
+{{- with .values.strategy }}{{ $_ := set $deployment.spec "strategy" . }}{{ end -}}
+{{- if gt (int .values.shards) 1 -}}
+  {{- $shards := dict "name" "IMAGESTREAM_SHARDS" "value" (toString .values.shards) -}}
+  {{- $_ := set $container "env" (append $container.env $shards) -}}
+{{- end -}}
 {{- range .patches -}}
   {{- $added := first .spec.template.spec.containers -}}
   {{- $_ := set $container "env" (concat $added.env $container.env) -}}
