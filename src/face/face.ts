@@ -35,6 +35,7 @@ import { StreamRequests } from './stream-requests.ts';
 import { servePullSecrets } from './stream-secrets.ts';
 import { StreamWrites } from './stream-writes.ts';
 import { TagWrites } from './tag-writes.ts';
+import { WatchBeginnings } from './watch-beginnings.ts';
 
 /** What the face gets from its process. */
 export interface FaceParts {
@@ -163,6 +164,8 @@ const maxWatches = 200;
 const maxWatchesOfNamespace = 400;
 /** Pages of lists, and answers that are gathered from many objects before they begin. */
 const gatheredTurns = { all: 12, ofUser: 4, ofNamespace: 4, waiting: 500 };
+/** Watches that send what there is already. */
+const beginningWatches = { all: 8, ofUser: 4, ofNamespace: 4, waiting: 1_000 };
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
 /** Lists of pull secrets for one caller at a time: a namespace may have hundreds of megabytes of them. */
@@ -182,18 +185,27 @@ function createHandlers(parts: HandlerParts): Pick<FaceServerOptions, 'handlers'
   const { client, passed, access, clock, registry, config } = parts;
   const { localRegistry, historyLimit, importMode } = config;
   const watches = new OwnerBudget({ each: maxWatches });
+  const beginnings = new WatchBeginnings(new RequestTurns(beginningWatches), clock);
   const defaults: ShownDefaults = { importMode, localRegistry };
   const requests = new StreamRequests(passed);
   const sources = new SourceCheck({ client, access });
   const streamWrites = new StreamWrites({ requests, access, sources, defaults });
-  const streams = new StoredStreams({ requests, writes: streamWrites, defaults, client, watches, clock });
+  const streams = new StoredStreams({
+    requests,
+    writes: streamWrites,
+    defaults,
+    client,
+    watches,
+    beginnings,
+    clock,
+  });
   const gathered = new RequestTurns(gatheredTurns);
   const declared = new DeclaredTags(client);
   const views = new DerivedViews({ client, clock, declared, turns: gathered, defaults, localRegistry });
   const writes = new TagWrites({ client, clock, views, access, declared, sources, defaults, localRegistry });
   const looks = new RegistryLooks(registry);
   const imports = new StreamImports({ client, views, clock, looks, settings: config });
-  const images = new StoredImages({ client, transport: passed, watches, turns: gathered, clock });
+  const images = new StoredImages({ client, transport: passed, watches, beginnings, turns: gathered, clock });
   const edits = new ImageEdits({ client, clock });
   const secrets = new OwnerBudget({ each: maxSecretLists });
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });

@@ -24,6 +24,7 @@ import { notFound } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { served, toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
+import type { WatchBeginnings } from './watch-beginnings.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Options of {@link StoredImages}. */
@@ -32,6 +33,7 @@ export interface StoredImagesOptions {
   /** For watches and deletions: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
   readonly watches: OwnerBudget;
+  readonly beginnings: WatchBeginnings;
   /** Of reads of pages. */
   readonly turns: RequestTurns;
   readonly clock: Clock;
@@ -63,7 +65,9 @@ export class StoredImages {
   async serve(exchange: Exchange): Promise<void> {
     switch (exchange.info.verb) {
       case 'watch':
-        return this.#options.watches.run(exchange.caller.user, () => this.#watch(exchange));
+        return this.#options.watches.run(exchange.caller.user, () =>
+          this.#options.beginnings.run(exchange, (heard) => this.#watch(exchange, heard)),
+        );
       case 'delete':
         return this.#delete(exchange);
       case 'get':
@@ -115,7 +119,7 @@ export class StoredImages {
     return objectPage(client, images, options, signal);
   }
 
-  async #watch(exchange: Exchange): Promise<void> {
+  async #watch(exchange: Exchange, heard: () => void): Promise<void> {
     const { url, form, signal } = exchange;
     const query = { ...parametersOf(url, watchParameters), ...selectorsOf(url), watch: 'true' };
     const accept =
@@ -131,10 +135,11 @@ export class StoredImages {
       watch: true,
       signal,
     });
+    heard();
     await passAnswer(
       exchange,
       answer,
-      changedEvents((event) => this.#shownEvent(exchange, event)),
+      changedEvents((event) => this.#shownEvent(exchange, event), heard),
     );
   }
 

@@ -17,6 +17,7 @@ import { maxObjectBytes, type StreamRequests } from './stream-requests.ts';
 import type { StreamWrites } from './stream-writes.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
+import type { WatchBeginnings } from './watch-beginnings.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Options of {@link StoredStreams}. */
@@ -27,6 +28,7 @@ export interface StoredStreamsOptions {
   /** Sees what the operator has made of a write. */
   readonly client: KubeClient;
   readonly watches: OwnerBudget;
+  readonly beginnings: WatchBeginnings;
   readonly clock: Clock;
 }
 
@@ -45,7 +47,9 @@ export class StoredStreams {
       case 'list':
         return this.#read(exchange);
       case 'watch':
-        return this.#options.watches.run(exchange.caller.user, () => this.#watch(exchange));
+        return this.#options.watches.run(exchange.caller.user, () =>
+          this.#options.beginnings.run(exchange, (heard) => this.#watch(exchange, heard)),
+        );
       case 'delete':
       case 'deletecollection':
         return this.#delete(exchange);
@@ -83,16 +87,17 @@ export class StoredStreams {
     sendJson(exchange.response, 200, shownStream(document as unknown as ImageStream, this.#options.defaults));
   }
 
-  async #watch(exchange: Exchange): Promise<void> {
+  async #watch(exchange: Exchange, heard: () => void): Promise<void> {
     const { form } = exchange;
     const metadataOnly = form === 'metadata';
     const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
+    heard();
     if (answer.statusCode !== 200 || metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
     const show: Show = form === 'table' ? (object) => this.#table(exchange, toServed(object)) : this.#show;
     await passAnswer(
       exchange,
       answer,
-      changedEvents((event) => shownEvent(event, show)),
+      changedEvents((event) => shownEvent(event, show), heard),
     );
   }
 

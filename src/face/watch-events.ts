@@ -4,8 +4,11 @@ import { StringDecoder } from 'node:string_decoder';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
 import { queuedBytes } from './passed-answer.ts';
 
-/** Puts another event in the place of each. */
-export function changedEvents(change: (event: JsonObject) => JsonObject): Transform {
+/** Puts another event in the place of each; `heard` is called whenever some have come. */
+export function changedEvents(
+  change: (event: JsonObject) => JsonObject,
+  heard: () => void = () => undefined,
+): Transform {
   // A character may be in two chunks.
   const decoder = new StringDecoder('utf8');
   let rest = '';
@@ -14,6 +17,7 @@ export function changedEvents(change: (event: JsonObject) => JsonObject): Transf
     transform(chunk: Buffer, _encoding, done) {
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
+      heard();
       for (const line of lines) this.push(`${JSON.stringify(changed(line, change))}\n`);
       done();
     },

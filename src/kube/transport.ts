@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, request } from 'undici';
 
@@ -145,19 +146,18 @@ export class KubeTransport {
       this.#headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
     }
     const { ca, cert, key, servername, rejectUnauthorized } = options;
-    const tls = Object.fromEntries(
-      Object.entries({ ca, cert, key, servername, rejectUnauthorized }).filter(
-        ([, value]) => value !== undefined,
-      ),
-    );
-    const identity = createHash('sha256').update(JSON.stringify(tls)).digest('base64');
+    const certificates = present<SecureContextOptions>({ ca, cert, key });
+    const checks = present({ servername, rejectUnauthorized });
+    const tls = JSON.stringify({ certificates, checks });
+    const identity = createHash('sha256').update(tls).digest('base64');
     if (this.#pools?.identity === identity) return this.#pools;
     const old = this.#pools;
     const shared = {
       allowH2: false,
       headersTimeout: headersMs,
       keepAliveTimeout: idleMs,
-      connect: { ...tls, timeout: connectMs },
+      // Made anew for each connection, what the certificates were read into would take a quarter of its memory.
+      connect: { ...checks, secureContext: createSecureContext(certificates), timeout: connectMs },
     };
     this.#pools = {
       identity,
@@ -169,6 +169,11 @@ export class KubeTransport {
     old?.watches.close().catch(() => undefined);
     return this.#pools;
   }
+}
+
+/** Without the members that are undefined: to TLS these are not the same as absent ones. */
+function present<T extends object>(members: T): Partial<T> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** A request may wait for credentials and for a connection: it is asked about when it has one, not when it comes. */

@@ -88,6 +88,28 @@ describe('a session', () => {
     session.close();
   });
 
+  it('begins a watch beside more than may begin at a time, which nobody reads', async () => {
+    const session = open(face.aggregation.proxy);
+    const long = { metadata: { name: 'long', annotations: { note: 'x'.repeat(200_000) } } };
+    const sent = { ...admin, ':path': face.path('imagestreams'), ':method': 'POST' };
+    const created = await send(
+      session,
+      { ...sent, 'content-type': 'application/json' },
+      JSON.stringify(long),
+    );
+    expect(created.status).toBe(201);
+    const watch = { ...admin, ':path': face.path('imagestreams?watch=true') };
+    const unread = Array.from({ length: 12 }, () => session.request(watch));
+    const read = session.request(watch);
+    let text = '';
+    read.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    await eventually(() => text.includes('"name":"long"'), { what: 'the first events' });
+    expect(unread.filter(({ closed }) => closed)).toEqual([]);
+    session.destroy();
+  });
+
   it('with a watch tells of what happens, and ends when the client does', async () => {
     const session = open(face.aggregation.proxy);
     const stream = session.request({ ...admin, ':path': face.path('imagestreams?watch=true') });

@@ -162,7 +162,7 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
     'type registry/proxy.ts',
   ],
   'face/serving-certificate.ts': ['@peculiar/x509', 'reflect-metadata'],
-  'kube/transport.ts': ['node:crypto', 'type node:https', '@kubernetes/client-node', 'undici'],
+  'kube/transport.ts': ['node:crypto', 'type node:https', 'node:tls', '@kubernetes/client-node', 'undici'],
   'registry/address-guard.ts': ['node:net'],
   'registry/connection-pools.ts': ['type node:tls', 'undici'],
   'registry/connector.ts': ['type node:dns', 'type node:net', 'type node:tls', 'undici'],

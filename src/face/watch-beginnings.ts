@@ -1,0 +1,80 @@
+/**
+ * The beginnings of watches, which send what there is already: a few at a time. When a face has started, or an API server, all
+ * clients come again at once, and what is on its way for each of them would fill the memory of the face.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import type { Exchange } from './exchange.ts';
+import type { RequestTurns } from './request-turns.ts';
+
+/** Nothing has come for so long: the beginning is over, or its client reads slowly. */
+const quietMs = 100;
+/** However much there is. */
+const maxMs = 5_000;
+
+/** Shares out the turns of all that begin. */
+export class WatchBeginnings {
+  readonly #turns: RequestTurns;
+  readonly #clock: Clock;
+
+  constructor(turns: RequestTurns, clock: Clock) {
+    this.#turns = turns;
+    this.#clock = clock;
+  }
+
+  /**
+   * Does the work of a watch when it may begin; others begin when the work has not called `heard` for a while, or has ended.
+   * One that goes on from a version has nothing to send at its beginning, and takes no turn. Rejects as
+   * {@link RequestTurns.take} does, and with what the work rejects with.
+   */
+  async run(
+    {
+      caller: { user },
+      info: { namespace },
+      signal,
+      url,
+    }: Pick<Exchange, 'caller' | 'info' | 'signal' | 'url'>,
+    work: (heard: () => void) => Promise<void>,
+  ): Promise<void> {
+    if (goesOn(url)) return work(() => undefined);
+    const beginning = new Beginning(await this.#turns.take({ user, namespace }, signal), this.#clock);
+    try {
+      await work(() => beginning.heard());
+    } finally {
+      beginning.end();
+    }
+  }
+}
+
+function goesOn({ searchParams }: URL): boolean {
+  const from = searchParams.get('resourceVersion') ?? '';
+  return from !== '' && from !== '0' && searchParams.get('sendInitialEvents') !== 'true';
+}
+
+/** The beginning of one watch, which has a turn as long as it goes on. */
+class Beginning {
+  readonly #giveBack: () => void;
+  readonly #clock: Clock;
+  readonly #cancelLast: () => void;
+  #cancelQuiet: (() => void) | undefined;
+  #isOver = false;
+
+  constructor(giveBack: () => void, clock: Clock) {
+    this.#giveBack = giveBack;
+    this.#clock = clock;
+    this.#cancelLast = clock.setTimer(maxMs, () => this.end());
+  }
+
+  heard(): void {
+    if (this.#isOver) return;
+    this.#cancelQuiet?.();
+    this.#cancelQuiet = this.#clock.setTimer(quietMs, () => this.end());
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelQuiet?.();
+    this.#cancelLast();
+    this.#giveBack();
+  }
+}
