@@ -23,13 +23,13 @@ import type { Clock } from '../runtime/clock.ts';
 import type { DeclaredTags } from './declared-tags.ts';
 import type { Asked, Exchange } from './exchange.ts';
 import { indexMembers } from './index-members.ts';
-import { objectPage } from './object-page.ts';
+import { passAnswer } from './passed-answer.ts';
 import { selectedName } from './request-info.ts';
-import type { RequestTurns } from './request-turns.ts';
-import { type ShownPage, sendPages, shownPage } from './sent-list.ts';
 import { badRequest, notFound, StatusError } from './status.ts';
+import type { StreamRequests } from './stream-requests.ts';
 import type { TableShape } from './tables.ts';
-import { served, toServed } from './versions.ts';
+import { tagList } from './tag-list.ts';
+import { ServedVersion, toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
 
 /** Options of {@link DerivedViews}. */
@@ -37,8 +37,8 @@ export interface DerivedViewsOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly declared: DeclaredTags;
-  /** Of reads of pages. */
-  readonly turns: RequestTurns;
+  /** For lists. */
+  readonly requests: StreamRequests;
   readonly defaults: ShownDefaults;
   /** Host and port of the registry that serves the cluster's streams. */
   readonly localRegistry: string | undefined;
@@ -46,9 +46,6 @@ export interface DerivedViewsOptions {
 
 /** What a digest, or its hexadecimal digits, may begin with. */
 const digestStart = /^(?:[a-z0-9]+(?:[+._-][a-z0-9]+)*:?)?[a-f0-9]*$/;
-
-/** Each has several tags, and is kept as text, parsed and shown for a while. */
-const streamsOfPage = 250;
 
 /** A named tag with its stream, and the newest image of its history where there is one. */
 interface GatheredTag {
@@ -130,34 +127,21 @@ export class DerivedViews {
     return this.#answer(exchange, imageStreamImageTable, imageStreamImageView(stream, name, image));
   }
 
-  async #list(exchange: Exchange, listed: ListedKind): Promise<void> {
-    await sendPages(exchange, this.#pages(exchange, listed), this.#options.turns);
-  }
-
-  async *#pages(exchange: Exchange, { kind, table, of }: ListedKind): AsyncGenerator<ShownPage, void> {
+  async #list(exchange: Exchange, { kind, table, of }: ListedKind): Promise<void> {
     const { info, url, signal } = exchange;
+    const { requests, defaults, clock } = this.#options;
     const wanted = nameSelectorOf(url);
-    const { client, defaults, clock } = this.#options;
     const declared = this.#options.declared.ofList(info.namespace, signal);
-    const shown = { table, now: clock.now() };
-    const what = { ...labelsOf(url), ...streamOf(wanted), namespace: info.namespace };
-    let next: string | undefined;
-    do {
-      const page = await objectPage(
-        client,
-        imageStreams,
-        { ...what, limit: streamsOfPage, continue: next },
-        signal,
-      );
-      const streams = await declared.with(page.items);
-      const items = streams
+    const ofStreams = async (found: readonly ImageStream[]): Promise<readonly KubeObject[]> =>
+      (await declared.with(found))
         .flatMap((stream) => of(shownStream(stream, defaults)))
         .filter(({ metadata: { name } }) => wanted === undefined || name === wanted);
-      const { resourceVersion } = page.metadata;
-      const list = { kind, apiVersion: served, metadata: { resourceVersion }, items };
-      yield shownPage(exchange, toServed(list) as typeof list, shown);
-      next = page.metadata.continue;
-    } while (next);
+    const answer = await requests.list(exchange, { ...labelsOf(url), ...streamOf(wanted) });
+    const through =
+      answer.statusCode === 200
+        ? tagList(exchange, { kind, table, of: ofStreams }, clock.now())
+        : new ServedVersion();
+    await passAnswer(exchange, answer, through);
   }
 
   /** The digest that an id means in a stream; a second look goes into indexes. */

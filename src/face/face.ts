@@ -162,7 +162,7 @@ interface HandlerParts {
 /** Watches of one caller, and of the streams of one namespace: callers a tenant has as many as it likes. */
 const maxWatches = 200;
 const maxWatchesOfNamespace = 400;
-/** Pages of lists, and answers that are gathered from many objects before they begin. */
+/** Answers that are gathered from many objects before they begin. */
 const gatheredTurns = { all: 12, ofUser: 4, ofNamespace: 4, waiting: 500 };
 /** Watches that send what there is already. */
 const beginningWatches = { all: 8, ofUser: 4, ofNamespace: 4, waiting: 1_000 };
@@ -201,11 +201,11 @@ function createHandlers(parts: HandlerParts): Pick<FaceServerOptions, 'handlers'
   });
   const gathered = new RequestTurns(gatheredTurns);
   const declared = new DeclaredTags(client);
-  const views = new DerivedViews({ client, clock, declared, turns: gathered, defaults, localRegistry });
+  const views = new DerivedViews({ client, clock, declared, requests, defaults, localRegistry });
   const writes = new TagWrites({ client, clock, views, access, declared, sources, defaults, localRegistry });
   const looks = new RegistryLooks(registry);
   const imports = new StreamImports({ client, views, clock, looks, settings: config });
-  const images = new StoredImages({ client, transport: passed, watches, beginnings, turns: gathered, clock });
+  const images = new StoredImages({ client, transport: passed, watches, beginnings, clock });
   const edits = new ImageEdits({ client, clock });
   const secrets = new OwnerBudget({ each: maxSecretLists });
   const mappings = new StreamMappings({ client, views, access, clock, localRegistry, historyLimit });

@@ -1,11 +1,15 @@
+import { type ClientHttp2Stream, constants } from 'node:http2';
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { request } from 'undici';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
+import { openFacePort } from '../../test/support/face-port.ts';
 import { HttpListener } from '../../test/support/http-listener.ts';
 import type { Exchange } from './exchange.ts';
-import { passAnswer } from './passed-answer.ts';
+import type { Handler } from './face-server.ts';
+import { passAnswer, type Through } from './passed-answer.ts';
 
 it('leaves a body unread that has come already, when the head alone is wanted', async () => {
   const origin = await HttpListener.start((_request, response) => response.end('a body'));
@@ -27,4 +31,91 @@ it('leaves a body unread that has come already, when the head alone is wanted', 
   onTestFinished(() => front[Symbol.asyncDispose]());
   expect((await request(front.url, { method: 'HEAD' })).statusCode).toBe(200);
   await done.promise;
+});
+
+const piece = 'x'.repeat(10_000);
+
+/** A face that hands on pieces of an API server, which ends after so many, breaks off, or goes on. */
+async function setUp(
+  through: () => Through,
+  { pieces, breaks = false }: { pieces: number; breaks?: boolean },
+) {
+  let sent = 0;
+  let isGone = false;
+  const origin = await HttpListener.start((_request, response) => {
+    response.on('close', () => {
+      isGone = true;
+    });
+    const send = (): void => {
+      while (sent < pieces) {
+        sent++;
+        if (!response.write(piece)) {
+          response.once('drain', send);
+          return;
+        }
+      }
+      if (breaks) response.destroy();
+      else response.end();
+    };
+    send();
+  });
+  onTestFinished(() => origin[Symbol.asyncDispose]());
+  let ended = 0;
+  const handler: Handler = async (exchange) => {
+    const answer = await request(origin.url, { signal: exchange.signal, highWaterMark: 16_384 });
+    await passAnswer(exchange, answer, through()).finally(() => ended++);
+  };
+  const { lines, connect, streamsUrl } = await openFacePort({
+    handlers: new Map([['imagestreams', handler]]),
+  });
+  const session = connect();
+  const list = (query = ''): ClientHttp2Stream =>
+    session.request({ ':path': `${new URL(streamsUrl('x')).pathname}${query}`, 'x-remote-user': 'bob' });
+  return { list, lines, sent: () => sent, isGone: () => isGone, ended: () => ended };
+}
+
+/** The two ways to change a body. */
+const ways: readonly { readonly name: string; readonly through: () => Through }[] = [
+  { name: 'a stream', through: () => new PassThrough() },
+  {
+    name: 'a generator',
+    through: () =>
+      async function* (body) {
+        for await (const part of body) yield part.toString();
+      },
+  },
+];
+
+describe.each(ways)('an answer through $name', ({ through }) => {
+  it('is read no faster than its client reads, and comes whole', async () => {
+    const { list, sent, ended } = await setUp(through, { pieces: 2_000 });
+    const stream = list().pause();
+    await new Promise((resolve) => stream.once('response', resolve));
+    await eventually(async () => sent() > 0, { what: 'the API server to send' });
+    expect([sent() < 2_000, ended()]).toEqual([true, 0]);
+    expect((await text(stream)).length).toBe(2_000 * piece.length);
+    expect([sent(), ended()]).toEqual([2_000, 1]);
+  });
+
+  it('ends, and with it that of the API server, when the client goes in the middle of it', async () => {
+    const { list, lines, isGone, ended } = await setUp(through, { pieces: Number.POSITIVE_INFINITY });
+    const stream = list().on('error', () => undefined);
+    await new Promise((resolve) => stream.once('data', resolve));
+    stream.close(constants.NGHTTP2_CANCEL);
+    await eventually(async () => ended() === 1 && isGone(), { what: 'both to end' });
+    expect(lines).toEqual([]);
+  });
+
+  it('is broken off when that of the API server is, and the log says so', async () => {
+    const { list, lines } = await setUp(through, { pieces: 100, breaks: true });
+    await expect(text(list())).rejects.toThrow();
+    await eventually(async () => lines.length === 1, { what: 'the line in the log' });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ msg: 'answer broken off' });
+  });
+
+  it('is broken off without a word when it is a watch, as each is when an API server ends', async () => {
+    const { list, lines, ended } = await setUp(through, { pieces: 100, breaks: true });
+    await expect(text(list('?watch=true'))).rejects.toThrow();
+    expect([ended(), lines]).toEqual([1, []]);
+  });
 });

@@ -1,8 +1,9 @@
 /** Hands an answer of the API server on as it comes. */
-import type { Transform } from 'node:stream';
+import type { ServerResponse } from 'node:http';
+import { type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
-import { type Exchange, giveUp, unreadMs } from './exchange.ts';
+import { breakOff, type Exchange, giveUp, unreadMs } from './exchange.ts';
 
 /** Headers of an answer that are handed on. */
 const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
@@ -12,11 +13,17 @@ const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
  */
 export const queuedBytes = 16 * 1024;
 
-/** Sends an answer's status, headers and, changed by `through`, its body. Resolves when all of it is sent. */
+/** What changes a body as it comes. */
+export type Through = Transform | ((body: AsyncIterable<Buffer>) => AsyncIterable<string>);
+
+/**
+ * Sends an answer's status, headers and, changed by `through`, its body. Resolves when all of it is sent. Rejects when it cannot be
+ * sent whole, with an answer that is still to be broken off.
+ */
 export async function passAnswer(
-  { request, response, info }: Exchange,
+  { request, response, info, signal }: Exchange,
   answer: Dispatcher.ResponseData,
-  through: Transform,
+  through: Through,
 ): Promise<void> {
   const headers = answered.flatMap((name) => {
     const value = answer.headers[name];
@@ -29,8 +36,31 @@ export async function passAnswer(
     response.end();
     return;
   }
-  if (info.verb !== 'watch') response.setTimeout(unreadMs, () => giveUp(response));
+  const isWatch = info.verb === 'watch';
+  if (!isWatch) response.setTimeout(unreadMs, () => giveUp(response));
   // So that a watch is open before its first event.
   response.flushHeaders();
-  await pipeline(answer.body, through, response);
+  try {
+    await pipeline(answer.body, through as Transform, into(response), { signal });
+  } catch (error) {
+    // All of them end when an API server does, and their clients come again.
+    if (!isWatch) throw error;
+    breakOff(response, error);
+  }
+}
+
+/** Writes into an answer and ends it; whether it is broken off when something fails is for others to say. */
+function into(response: ServerResponse): Writable {
+  return new Writable({
+    // What waits does so in the answer.
+    highWaterMark: 1,
+    decodeStrings: false,
+    write: (part: Buffer | string, _encoding, done) => {
+      if (response.write(part)) done();
+      else response.once('drain', done);
+    },
+    final: (done) => {
+      response.end(done);
+    },
+  });
 }

@@ -1,6 +1,6 @@
 /** Lists of the API server as rows, item by item: a list may be longer than what anybody wants to hold. */
 import { parseJsonObject, valueAt } from '../api/json.ts';
-import { ShownList } from './shown-list.ts';
+import { type Show, ShownList } from './shown-list.ts';
 import { type IncludeObject, type TableShape, tableOf } from './tables.ts';
 import { toServed } from './versions.ts';
 
@@ -17,9 +17,10 @@ export class ShownTable extends ShownList {
   /** What stood before the first item. */
   #head: string | undefined;
 
-  constructor(shape: TableShape, rows: ShownRows) {
+  /** `view` is what the table shows of an object. */
+  constructor(shape: TableShape, rows: ShownRows, view: Show = (object) => object) {
     super((object) => {
-      const [row] = tableOf(shape, toServed(object), rows)['rows'] as readonly unknown[];
+      const [row] = tableOf(shape, toServed(view(object)), rows)['rows'] as readonly unknown[];
       return row;
     });
     this.#shape = shape;

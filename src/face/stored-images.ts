@@ -1,28 +1,28 @@
 /**
- * Images: the stored ones under their digests, with the versions renamed (semantics 4.6). Their names are within objects, so that
- * nothing is handed on as it comes.
+ * Images: the stored ones under their digests, with the versions renamed (semantics 4.6).
  */
+import type { Transform } from 'node:stream';
 import type { Image } from '../api/generated/image.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, textOf, valueAt } from '../api/json.ts';
-import { images, type KubeObject, resourcePath } from '../api/resources.ts';
+import { images, resourcePath } from '../api/resources.ts';
 import { imageTable } from '../domain/reference-tables.ts';
 import { imageView } from '../domain/reference-views.ts';
 import { storedImageName, storedImageSelector, withDigests } from '../domain/stored-image-name.ts';
-import type { KubeClient, ListPage } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { readBounded } from '../runtime/bounded-body.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { readDeletion } from './delete-options.ts';
 import { type Exchange, isDryRun, sendJson } from './exchange.ts';
-import { objectPage, pageSize } from './object-page.ts';
+import type { Form } from './negotiation.ts';
 import type { OwnerBudget } from './owner-budget.ts';
 import { passAnswer } from './passed-answer.ts';
-import type { RequestTurns } from './request-turns.ts';
-import { type ShownPage, sendPages, shownPage } from './sent-list.ts';
+import { type Show, ShownList } from './shown-list.ts';
+import { type ShownRows, ShownTable } from './shown-table.ts';
 import { notFound } from './status.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
-import { served, toServed } from './versions.ts';
+import { ServedVersion, toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
 import type { WatchBeginnings } from './watch-beginnings.ts';
 import { changedEvents } from './watch-events.ts';
@@ -30,19 +30,17 @@ import { changedEvents } from './watch-events.ts';
 /** Options of {@link StoredImages}. */
 export interface StoredImagesOptions {
   readonly client: KubeClient;
-  /** For watches and deletions: clients that read slowly hold its connections. */
+  /** For lists, watches and deletions: clients that read slowly hold its connections. */
   readonly transport: KubeTransport;
   readonly watches: OwnerBudget;
   readonly beginnings: WatchBeginnings;
-  /** Of reads of pages. */
-  readonly turns: RequestTurns;
   readonly clock: Clock;
 }
 
-/** Parameters of a watch that mean the same to the custom resource. */
+/** Parameters of lists and watches that mean the same to the custom resource. */
+const listParameters = ['continue', 'limit', 'resourceVersion', 'resourceVersionMatch', 'timeoutSeconds'];
 const watchParameters = [
   'allowWatchBookmarks',
-  'labelSelector',
   'resourceVersion',
   'resourceVersionMatch',
   'sendInitialEvents',
@@ -84,57 +82,21 @@ export class StoredImages {
   }
 
   async #list(exchange: Exchange): Promise<void> {
-    await sendPages(exchange, this.#pages(exchange), this.#options.turns);
-  }
-
-  async *#pages(exchange: Exchange): AsyncGenerator<ShownPage, void> {
-    const limit = limitOf(exchange.url);
-    const shown = { table: imageTable, now: this.#options.clock.now() };
-    let next = exchange.url.searchParams.get('continue') ?? undefined;
-    do {
-      const { metadata, items } = await this.#page(exchange, next, limit);
-      const { resourceVersion } = metadata;
-      const list = {
-        kind: 'ImageList',
-        apiVersion: served,
-        // Who sets no limit wants all of them at once.
-        metadata: limit === undefined ? { resourceVersion } : { ...metadata },
-        items: items.map((image) => toServed(imageView(image))),
-      };
-      yield shownPage(exchange, list, shown);
-      next = limit === undefined ? metadata.continue : undefined;
-    } while (next);
-  }
-
-  #page(
-    { url, form, signal }: Exchange,
-    next: string | undefined,
-    limit = pageSize,
-  ): Promise<ListPage<Image>> {
-    const { client } = this.#options;
-    const options = { limit, continue: next, ...selectorsOf(url) };
-    // What is not shown need not be read.
-    if (form === 'metadata')
-      return client.listMetadataPage(images, options, signal) as Promise<ListPage<Image>>;
-    return objectPage(client, images, options, signal);
+    const answer = await this.#read(exchange, listParameters);
+    const shown: Readonly<Record<Form, () => Transform>> = {
+      object: () => new ShownList(viewOf),
+      metadata: () => new ShownList(metadataViewOf),
+      table: () => new ShownTable(imageTable, this.#rows(exchange), viewOf),
+    };
+    await passAnswer(
+      exchange,
+      answer,
+      answer.statusCode === 200 ? shown[exchange.form]() : new ServedVersion(),
+    );
   }
 
   async #watch(exchange: Exchange, heard: () => void): Promise<void> {
-    const { url, form, signal } = exchange;
-    const query = { ...parametersOf(url, watchParameters), ...selectorsOf(url), watch: 'true' };
-    const accept =
-      form === 'metadata'
-        ? 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
-        : 'application/json';
-    const path = resourcePath(images, {});
-    const answer = await this.#options.transport.send({
-      method: 'GET',
-      path,
-      query,
-      accept,
-      watch: true,
-      signal,
-    });
+    const answer = await this.#read(exchange, watchParameters);
     heard();
     await passAnswer(
       exchange,
@@ -143,17 +105,36 @@ export class StoredImages {
     );
   }
 
-  #shownEvent({ url, form }: Exchange, event: JsonObject): JsonObject {
+  /** Reads or watches all Images that are selected. */
+  #read({ url, form, info: { verb }, signal }: Exchange, parameters: readonly string[]) {
+    const watch = verb === 'watch';
+    const kind = `PartialObjectMetadata${watch ? '' : 'List'}`;
+    return this.#options.transport.send({
+      method: 'GET',
+      path: resourcePath(images, {}),
+      query: { ...parametersOf(url, parameters), ...selectorsOf(url), ...(watch ? { watch: 'true' } : {}) },
+      // What is not shown need not be read.
+      accept: form === 'metadata' ? `application/json;as=${kind};g=meta.k8s.io;v=v1` : 'application/json',
+      watch,
+      signal,
+    });
+  }
+
+  #shownEvent(exchange: Exchange, event: JsonObject): JsonObject {
     const { type, object } = event;
     // A refusal is no event, and has no object.
     if (type === undefined || !isJsonObject(object)) return event;
     if (type === 'ERROR' || type === 'BOOKMARK') return { ...event, object: toServed(object) };
-    const view = toServed(imageView(object as unknown as Image)) as JsonObject;
-    if (form === 'metadata')
-      return { ...event, object: { ...object, metadata: valueAt(view, ['metadata']) } };
-    if (form === 'object') return { ...event, object: view };
-    const shown = { include: includeObjectOf(url), now: this.#options.clock.now() };
-    return { ...event, object: tableOf(imageTable, view, shown) };
+    const shown: Readonly<Record<Form, () => unknown>> = {
+      object: () => viewOf(object),
+      metadata: () => metadataViewOf(object),
+      table: () => tableOf(imageTable, viewOf(object), this.#rows(exchange)),
+    };
+    return { ...event, object: shown[exchange.form]() };
+  }
+
+  #rows({ url }: Exchange): ShownRows {
+    return { include: includeObjectOf(url), now: this.#options.clock.now() };
   }
 
   async #delete(exchange: Exchange): Promise<void> {
@@ -193,20 +174,21 @@ export async function readImage(client: KubeClient, name: string, signal: AbortS
   }
 }
 
+/** An Image, as the API server sends it, under its digest. */
+const viewOf: Show = (object) => toServed(imageView(object as unknown as Image));
+
+/** The metadata of an Image, in the form in which the API server sends it alone. */
+const metadataViewOf: Show = (object) => ({ ...object, metadata: valueAt(viewOf(object), ['metadata']) });
+
 /** A Status, or the Image when something holds it. */
 function shownOutcome(document: JsonObject, name: string): unknown {
-  if (document['kind'] !== 'Status') return toServed(imageView(document as unknown as KubeObject as Image));
+  if (document['kind'] !== 'Status') return viewOf(document);
   const { message, details } = document;
   return {
     ...document,
     ...(message === undefined ? {} : { message: withDigests(textOf(message) ?? '') }),
     ...(isJsonObject(details) ? { details: { ...details, name } } : {}),
   };
-}
-
-function limitOf({ searchParams }: URL): number | undefined {
-  const limit = Number(searchParams.get('limit') ?? 0);
-  return Number.isInteger(limit) && limit > 0 ? Math.min(limit, pageSize) : undefined;
 }
 
 function selectorsOf({ searchParams }: URL): { labelSelector?: string; fieldSelector?: string } {

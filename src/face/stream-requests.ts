@@ -69,6 +69,19 @@ export class StreamRequests {
       signal,
     });
   }
+
+  /** Lists streams, of all namespaces unless the exchange is about one. Whoever calls has to read the body, or to destroy it. */
+  list(
+    { info: { namespace }, signal }: Exchange,
+    query: Readonly<Record<string, string>>,
+  ): Promise<Dispatcher.ResponseData> {
+    return this.#transport.send({
+      method: 'GET',
+      path: resourcePath(imageStreams, { namespace }),
+      query,
+      signal,
+    });
+  }
 }
 
 function metadataTypeOf({ info: { verb } }: Exchange): string {

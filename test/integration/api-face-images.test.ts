@@ -97,7 +97,7 @@ describe('Images', () => {
       metadata: object;
       items: { metadata: { name: string } }[];
     };
-    expect(all.metadata).toEqual({ resourceVersion: expect.stringMatching(/^\d+$/) });
+    expect(all.metadata).toEqual({ continue: '', resourceVersion: expect.stringMatching(/^\d+$/) });
     const names = all.items.map(({ metadata }) => metadata.name);
     expect(names.length).toBeGreaterThanOrEqual(2);
     expect(JSON.stringify(all)).not.toContain('v1crd');
