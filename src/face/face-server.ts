@@ -51,10 +51,7 @@ export interface FaceServerOptions {
   readonly tally: RequestTally;
 }
 
-/**
- * Requests other than watches that are answered at a time, and those that wait for it. Those for one namespace are fewer than the
- * connections over which streams are handed on: who reads his answer slowly holds one.
- */
+/** Requests other than watches that are answered at a time, and those that wait for it. Who reads his answer slowly holds a place. */
 const turns = { all: 200, ofUser: 20, ofNamespace: 24, waiting: 2_000 };
 /** Of requests with a long body, which takes many times as much when it is parsed. */
 const largeTurns = { all: 8, ofUser: 2, ofNamespace: 2, waiting: 2_000 };

@@ -151,7 +151,7 @@ function refuseStoredName({ form, info: { name, resource } }: Exchange): void {
 
 interface HandlerParts {
   readonly client: KubeClient;
-  /** For what is handed on: clients that read slowly hold its connections. */
+  /** For what is handed on: of a body that is not read, little is to wait here. */
   readonly passed: KubeTransport;
   readonly access: Access;
   readonly clock: Clock;

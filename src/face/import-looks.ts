@@ -113,7 +113,7 @@ async function inTime<T>(work: Promise<T>, deadline: Deadline): Promise<T | unde
   try {
     return await abortable(work, deadline.signal);
   } catch (error) {
-    if (deadline.isOver) return undefined;
+    if (deadline.isLate) return undefined;
     throw error;
   }
 }

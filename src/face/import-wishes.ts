@@ -123,9 +123,9 @@ export class ImportWishes {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
       const outcomes = new Map(kept.map(({ keptAs }) => [keptAs, outcomeOf(after, keptAs, generation)]));
       const isComplete = [...outcomes.values()].every((outcome) => outcome !== undefined);
-      if (isComplete || deadline.isOver) return { stream: after, outcomes };
+      if (isComplete || deadline.isLate) return { stream: after, outcomes };
       await sleep(clock, pauseMs, deadline.signal);
-      if (deadline.isOver) continue;
+      if (deadline.isLate) continue;
       deadline.signal.throwIfAborted();
       after = await client.get(imageStreams, { namespace, name }, deadline.client);
     }

@@ -30,7 +30,7 @@ import { changedEvents } from './watch-events.ts';
 /** Options of {@link StoredImages}. */
 export interface StoredImagesOptions {
   readonly client: KubeClient;
-  /** For lists, watches and deletions: clients that read slowly hold its connections. */
+  /** For lists, watches and deletions. */
   readonly transport: KubeTransport;
   readonly watches: OwnerBudget;
   readonly beginnings: WatchBeginnings;
@@ -116,6 +116,7 @@ export class StoredImages {
       // What is not shown need not be read.
       accept: form === 'metadata' ? `application/json;as=${kind};g=meta.k8s.io;v=v1` : 'application/json',
       watch,
+      ownConnection: true,
       signal,
     });
   }

@@ -42,7 +42,6 @@ export interface StreamRequest {
 export class StreamRequests {
   readonly #transport: KubeTransport;
 
-  /** `transport` is for nothing else: clients that read slowly hold its connections. */
   constructor(transport: KubeTransport) {
     this.#transport = transport;
   }
@@ -66,6 +65,7 @@ export class StreamRequests {
       ...body,
       accept: metadataOnly === true ? metadataTypeOf(exchange) : 'application/json',
       watch: verb === 'watch',
+      ownConnection: verb === 'list' || verb === 'deletecollection',
       signal,
     });
   }
@@ -79,6 +79,7 @@ export class StreamRequests {
       method: 'GET',
       path: resourcePath(imageStreams, { namespace }),
       query,
+      ownConnection: true,
       signal,
     });
   }

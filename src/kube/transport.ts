@@ -22,6 +22,8 @@ export interface KubeRequest {
   readonly signal: AbortSignal;
   /** A watch gets a connection of its own and no limit on the time between two events. */
   readonly watch?: boolean;
+  /** It gets a connection of its own as well: whoever its body is for may read slowly, and nobody else is to wait for that. */
+  readonly ownConnection?: boolean;
   /** Called in the very moment in which the request goes out; it does not when this throws, and `send` rejects with that. */
   readonly beforeSend?: (() => void) | undefined;
 }
@@ -49,6 +51,7 @@ const idleMs = 45_000;
 interface Pools {
   readonly identity: string;
   readonly calls: Agent;
+  readonly own: Agent;
   readonly watches: Agent;
 }
 
@@ -102,7 +105,8 @@ export class KubeTransport {
     const pools = await this.#currentPools();
     const url = new URL(this.#server + options.path);
     for (const [key, value] of Object.entries(options.query ?? {})) url.searchParams.set(key, value);
-    const pool = options.watch === true ? pools.watches : pools.calls;
+    const own = options.ownConnection === true ? pools.own : pools.calls;
+    const pool = options.watch === true ? pools.watches : own;
     return request(url, {
       method: options.method,
       dispatcher: options.beforeSend === undefined ? pool : pool.compose(askFirst(options.beforeSend)),
@@ -120,7 +124,7 @@ export class KubeTransport {
 
   /** Drops all connections; requests under way fail. */
   async close(): Promise<void> {
-    await Promise.all([this.#pools?.calls.destroy(), this.#pools?.watches.destroy()]);
+    await Promise.all(agentsOf(this.#pools).map((agent) => agent.destroy()));
   }
 
   /** Credentials are made by at most one call at a time, and only every {@link refreshMs}. */
@@ -162,13 +166,17 @@ export class KubeTransport {
     this.#pools = {
       identity,
       calls: new Agent({ ...shared, connections: 32, bodyTimeout: headersMs }),
+      own: new Agent({ ...shared, bodyTimeout: headersMs }),
       watches: new Agent({ ...shared, bodyTimeout: 0 }),
     };
     // Requests under way on the old certificates may end; nothing waits for them here.
-    old?.calls.close().catch(() => undefined);
-    old?.watches.close().catch(() => undefined);
+    for (const agent of agentsOf(old)) agent.close().catch(() => undefined);
     return this.#pools;
   }
+}
+
+function agentsOf(pools: Pools | undefined): readonly Agent[] {
+  return pools === undefined ? [] : [pools.calls, pools.own, pools.watches];
 }
 
 /** Without the members that are undefined: to TLS these are not the same as absent ones. */

@@ -9,6 +9,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import { type Dispatcher, request as sendRequest } from 'undici';
 import { readBounded, readPrefix } from '../runtime/bounded-body.ts';
+import { CallLimit } from '../runtime/call-limit.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Places } from '../runtime/places.ts';
 import type { AddressPolicy } from './address-guard.ts';
@@ -87,7 +88,7 @@ export interface RegistryTransportOptions {
 interface Exchange extends RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
   /** Ends the whole exchange; follows the caller's signal and the deadline. */
-  readonly end: AbortController;
+  readonly limit: CallLimit;
   /** True from the first answer on, whatever it said. */
   answered: boolean;
 }
@@ -129,18 +130,13 @@ export class RegistryTransport {
 
   /** Sends a request and reads the answer. Throws {@link RegistryError} when no whole answer comes. */
   async send(options: RegistryRequest): Promise<RegistryResponse> {
-    const end = new AbortController();
-    const giveUp = (): void => end.abort(options.signal.reason);
-    if (options.signal.aborted) giveUp();
-    options.signal.addEventListener('abort', giveUp, { once: true });
-    const stopTimer = this.#clock.setTimer(this.#timeouts.totalMs, () => end.abort(timeoutError()));
+    const { totalMs: timeMs } = this.#timeouts;
+    const signals = [options.signal];
+    using limit = new CallLimit({ clock: this.#clock, timeMs, signals, late: timeoutError });
     try {
-      return await this.#sendWithin({ method: 'GET', ...options, end, answered: false });
+      return await this.#sendWithin({ method: 'GET', ...options, limit, answered: false });
     } catch (error) {
       throw fromTransportFailure(error);
-    } finally {
-      stopTimer();
-      options.signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -171,7 +167,7 @@ export class RegistryTransport {
     try {
       return await this.#follow(attempt, scheme);
     } catch (error) {
-      if (attempt.answered || exchange.end.signal.aborted || !isConnectionFailure(error)) throw error;
+      if (attempt.answered || exchange.limit.signal.aborted || !isConnectionFailure(error)) throw error;
       return undefined;
     }
   }
@@ -205,7 +201,7 @@ export class RegistryTransport {
     } catch (error) {
       // The registry may close an idle connection just when it is used again. Asking twice does no harm: all that is
       // posted asks for a token.
-      if (exchange.end.signal.aborted || !isBrokenConnection(error)) throw error;
+      if (exchange.limit.signal.aborted || !isBrokenConnection(error)) throw error;
       response = await this.#dispatch(url, headers, exchange);
     }
     exchange.answered = true;
@@ -215,9 +211,9 @@ export class RegistryTransport {
   #dispatch(
     url: URL,
     headers: Readonly<Record<string, string>>,
-    { method, body, insecure, ca, end, namedHost }: Exchange,
+    { method, body, insecure, ca, limit, namedHost }: Exchange,
   ): Promise<Dispatcher.ResponseData> {
-    end.signal.throwIfAborted();
+    limit.signal.throwIfAborted();
     const policy = this.#policyFor(url, namedHost);
     const refusal = refusalOfLiteral(url.hostname, policy);
     if (refusal !== undefined) throw refusal;
@@ -226,9 +222,9 @@ export class RegistryTransport {
     const response = sendRequest(url, {
       method,
       dispatcher: this.#pools.get({ verify: !insecure, ca, policy, proxy }),
-      signal: end.signal,
+      signal: limit.signal,
       onInfo: () => {
-        if (++early > maxEarlyAnswers) end.abort(tooManyEarlyAnswers());
+        if (++early > maxEarlyAnswers) limit.end(tooManyEarlyAnswers());
       },
       headersTimeout: this.#timeouts.headersMs,
       bodyTimeout: this.#timeouts.headersMs,
@@ -238,7 +234,7 @@ export class RegistryTransport {
       // An answer that unpacks to more than it sends is not asked for and not read.
       headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': this.#userAgent },
     });
-    return orAborted(response, end.signal);
+    return orAborted(response, limit.signal);
   }
 
   #policyFor(url: URL, namedHost: string): AddressPolicy {
@@ -318,7 +314,7 @@ function withoutCredentials(headers: Readonly<Record<string, string>>): Record<s
 async function readResponse(
   url: URL,
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
-  { method, maxBytes, end: { signal } }: Exchange,
+  { method, maxBytes, limit: { signal } }: Exchange,
   places: Places,
 ): Promise<RegistryResponse> {
   const flat = flattenHeaders(headers);

@@ -12,6 +12,23 @@ it('ends a call when its time is over, and not before', async () => {
   expect(limit.signal.aborted).toBe(false);
   await clock.advance(1);
   expect(limit.signal.reason).toMatchObject({ name: 'TimeoutError' });
+  expect(limit.isLate).toBe(true);
+});
+
+it('says in its own words that the time is over', async () => {
+  const clock = new FakeClock();
+  using limit = new CallLimit({ clock, timeMs, late: () => new Error('the registry is slow') });
+  await clock.advance(timeMs);
+  expect(limit.signal.reason).toEqual(new Error('the registry is slow'));
+});
+
+it('ends a call for a reason of its own, which the time does not change', async () => {
+  const clock = new FakeClock();
+  using limit = new CallLimit({ clock, timeMs });
+  limit.end(new Error('too much'));
+  await clock.advance(timeMs);
+  expect(limit.signal.reason).toEqual(new Error('too much'));
+  expect(limit.isLate).toBe(false);
 });
 
 it.each(['before it', 'within it'])('ends a call that is given up %s, for that reason', (when) => {

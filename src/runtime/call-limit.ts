@@ -6,6 +6,8 @@ export interface CallLimitOptions {
   /** The machine's when absent, as that of the sockets. */
   readonly clock?: Clock;
   readonly timeMs: number;
+  /** Makes the reason when the time is over: a `TimeoutError` when absent. */
+  readonly late?: () => Error;
   /** Any of them ends the call, for its own reason. */
   readonly signals?: readonly AbortSignal[];
 }
@@ -16,16 +18,17 @@ export interface CallLimitOptions {
  */
 export class CallLimit implements Disposable {
   readonly #end = new AbortController();
+  #isLate = false;
   readonly #release: readonly (() => void)[];
 
-  constructor({ clock = systemClock, timeMs, signals = [] }: CallLimitOptions) {
-    const end = this.#end;
+  constructor({ clock = systemClock, timeMs, late, signals = [] }: CallLimitOptions) {
     this.#release = [
-      clock.setTimer(timeMs, () =>
-        end.abort(new DOMException(`no answer within ${timeMs} ms`, 'TimeoutError')),
-      ),
+      clock.setTimer(timeMs, () => {
+        this.#isLate = !this.signal.aborted;
+        this.end(late?.() ?? new DOMException(`no answer within ${timeMs} ms`, 'TimeoutError'));
+      }),
       ...signals.map((signal) => {
-        const giveUp = (): void => end.abort(signal.reason);
+        const giveUp = (): void => this.end(signal.reason);
         if (signal.aborted) giveUp();
         signal.addEventListener('abort', giveUp, { once: true });
         return () => signal.removeEventListener('abort', giveUp);
@@ -36,6 +39,16 @@ export class CallLimit implements Disposable {
   /** Aborted when the call is to end. */
   get signal(): AbortSignal {
     return this.#end.signal;
+  }
+
+  /** True when the time is over, and that is why the signal is aborted. */
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
+  /** Ends the call for a reason of its own. */
+  end(reason: unknown): void {
+    this.#end.abort(reason);
   }
 
   /** The call has ended: nothing is waited for any more. */
