@@ -38,9 +38,10 @@ it('takes connections of their own up again', async () => {
   onTestFinished(() => kubeconfig[Symbol.asyncDispose]());
   const transport = KubeTransport.load({ kubeconfig: kubeconfig.path, userAgent: 'test' });
   onTestFinished(() => transport.close());
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 20; i++) {
     const { body } = await transport.send({ method: 'GET', path: '/', ownConnection: true, signal });
     await body.dump();
   }
-  expect(new Set(server.requests.map(({ socket }) => socket)).size).toBe(1);
+  // A body may have been read a moment before its connection is free.
+  expect(new Set(server.requests.map(({ socket }) => socket)).size).toBeLessThanOrEqual(2);
 });
