@@ -175,12 +175,12 @@ export class DerivedViews {
     return stream;
   }
 
-  /** The stored Image of a digest; undefined when there is none. */
+  /** The stored Image of a digest; undefined when there is none. What is in it never changes, so that it may be a moment old. */
   async image(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
     // It comes from a URL, or from a status that others may have written.
     if (digest === undefined || digestProblem(digest) !== undefined) return undefined;
     const name = imageObjectName(digest);
-    return this.#options.client.get(images, { name }, signal).catch(undefinedIfNotFound);
+    return this.#options.client.getKept(images, { name }, signal).catch(undefinedIfNotFound);
   }
 
   async #answer(exchange: Exchange, table: TableShape, document: unknown): Promise<void> {

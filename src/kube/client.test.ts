@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { HttpListener } from '../../test/support/http-listener.ts';
 import { writeKubeconfig } from '../../test/support/kubeconfig.ts';
+import { playApiServer } from '../../test/support/played-api-server.ts';
 import type { ImageStream } from '../api/generated/image-stream.ts';
 import { imageStreams } from '../api/resources.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -80,3 +81,21 @@ it.each<{ name: string; ask: (client: KubeClient) => Promise<unknown>; method: s
   expect(await counted(200, ask)).toEqual([{ method, status: 200, write }]);
   expect(await counted(409, ask)).toEqual([{ method, status: 409, write }]);
 });
+
+it.each([
+  { what: 'there', answers: [200], asked: ['0'], found: true },
+  { what: 'not there', answers: [404, 404], asked: ['0', null], found: false },
+  { what: 'not there yet', answers: [404, 200], asked: ['0', null], found: true },
+  { what: 'not to be had', answers: [500], asked: ['0'], found: false },
+])(
+  'what is $what in the memory of the API server is asked of its database only when it is missing',
+  async ({ answers, asked, found }) => {
+    const left = [...answers];
+    const server = await playApiServer(systemClock, () => ({ status: left.shift() ?? 500, body: stream }));
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    const read = server.client.getKept(imageStreams, place, signal);
+    if (found) await expect(read).resolves.toEqual(stream);
+    else await expect(read).rejects.toMatchObject({ status: answers.at(-1) });
+    expect(server.requests.map(({ query }) => query.get('resourceVersion'))).toEqual(asked);
+  },
+);
