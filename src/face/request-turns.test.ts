@@ -66,16 +66,3 @@ it('forgets who has gone before it was his turn', async () => {
   await settle();
   expect(again.taken).toHaveLength(3);
 });
-
-it('lets who may wait however many do have his turn', async () => {
-  const turns = new RequestTurns({ all: 1, ofUser: 1, ofNamespace: 1, waiting: 1 });
-  const first = await turns.take({ user: 'a', namespace: 'x' }, signal);
-  const second = turns.take({ user: 'b', namespace: 'y' }, signal);
-  await expect(turns.take({ user: 'c', namespace: 'z' }, signal)).rejects.toMatchObject({
-    status: { code: 429 },
-  });
-  const third = turns.take({ user: 'c', namespace: 'z' }, signal, { waits: true });
-  first();
-  (await second)();
-  await third;
-});

@@ -39,15 +39,11 @@ export class RequestTurns {
 
   /**
    * Resolves when it is the request's turn, to what ends it, which must be called once. Throws 429 when too many wait; rejects with
-   * the signal's reason when that is aborted first. With `waits` it waits however many do.
+   * the signal's reason when that is aborted first.
    */
-  async take(
-    { user, namespace }: TurnOwner,
-    signal: AbortSignal,
-    { waits = false }: { readonly waits?: boolean } = {},
-  ): Promise<() => void> {
+  async take({ user, namespace }: TurnOwner, signal: AbortSignal): Promise<() => void> {
     const { ofUser, ofNamespace, waiting } = this.#options;
-    if (this.#waiting >= waiting && !waits) throw tooManyRequests();
+    if (this.#waiting >= waiting) throw tooManyRequests();
     const held: (() => void)[] = [];
     const giveBack = (): void => {
       for (const release of held.splice(0)) release();
@@ -72,9 +68,8 @@ export class RequestTurns {
   async run<T>(
     { caller: { user }, info: { namespace }, signal }: Pick<Exchange, 'caller' | 'info' | 'signal'>,
     work: () => Promise<T>,
-    options: { readonly waits?: boolean } = {},
   ): Promise<T> {
-    const giveBack = await this.take({ user, namespace }, signal, options);
+    const giveBack = await this.take({ user, namespace }, signal);
     try {
       return await work();
     } finally {

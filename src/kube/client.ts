@@ -35,8 +35,6 @@ export interface ListOptions {
   readonly fieldSelector?: string;
   /** All namespaces when absent. */
   readonly namespace?: string | undefined;
-  /** Of the page; 64 MiB when absent. A longer one is a BodyTooLargeError. */
-  readonly maxBytes?: number;
 }
 
 /** How a write is made. */
@@ -152,7 +150,7 @@ export class KubeClient {
   ): Promise<ListPage<T>> {
     const query = listQuery(options);
     const path = resourcePath(resource, { namespace: options.namespace });
-    return this.#json<ListPage<T>>({ method: 'GET', path, query, signal }, undefined, options.maxBytes);
+    return this.#json<ListPage<T>>({ method: 'GET', path, query, signal });
   }
 
   /** The same with nothing but the metadata of the objects. */
