@@ -132,14 +132,18 @@ export class DerivedViews {
     const { requests, defaults, clock } = this.#options;
     const wanted = nameSelectorOf(url);
     const declared = this.#options.declared.ofList(info.namespace, signal);
-    const ofStreams = async (found: readonly ImageStream[]): Promise<readonly KubeObject[]> =>
-      (await declared.with(found))
-        .flatMap((stream) => of(shownStream(stream, defaults)))
-        .filter(({ metadata: { name } }) => wanted === undefined || name === wanted);
+    const ofStream = (stream: ImageStream): readonly KubeObject[] =>
+      of(shownStream(stream, defaults)).filter(
+        ({ metadata: { name } }) => wanted === undefined || name === wanted,
+      );
     const answer = await requests.list(exchange, { ...labelsOf(url), ...streamOf(wanted) });
     const through =
       answer.statusCode === 200
-        ? tagList(exchange, { kind, table, of: ofStreams }, clock.now())
+        ? tagList(
+            exchange,
+            { kind, table, prepare: (found) => declared.with(found), of: ofStream },
+            clock.now(),
+          )
         : new ServedVersion();
     await passAnswer(exchange, answer, through);
   }
@@ -175,17 +179,34 @@ export class DerivedViews {
     return stream;
   }
 
-  /** The stored Image of a digest; undefined when there is none. What is in it never changes, so that it may be a moment old. */
-  async image(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
-    // It comes from a URL, or from a status that others may have written.
-    if (digest === undefined || digestProblem(digest) !== undefined) return undefined;
-    const name = imageObjectName(digest);
-    return this.#options.client.getKept(images, { name }, signal).catch(undefinedIfNotFound);
+  /**
+   * The stored Image of a digest, as it was a moment ago at most; undefined when there is none. What it says of the image never
+   * changes; its labels and annotations may, and it may have been deleted.
+   */
+  image(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
+    const { client } = this.#options;
+    return imageOf(digest, (name) => client.getKept(images, { name }, signal));
+  }
+
+  /** The same as it is now. */
+  storedImage(digest: string | undefined, signal: AbortSignal): Promise<Image | undefined> {
+    const { client } = this.#options;
+    return imageOf(digest, (name) => client.get(images, { name }, signal));
   }
 
   async #answer(exchange: Exchange, table: TableShape, document: unknown): Promise<void> {
     sendView(exchange, document, { table, now: this.#options.clock.now() });
   }
+}
+
+/** Reads the Image of a digest under its name. */
+async function imageOf(
+  digest: string | undefined,
+  read: (name: string) => Promise<Image>,
+): Promise<Image | undefined> {
+  // It comes from a URL, or from a status that others may have written.
+  if (digest === undefined || digestProblem(digest) !== undefined) return undefined;
+  return read(imageObjectName(digest)).catch(undefinedIfNotFound);
 }
 
 /** The stream of a tag that a list is to have alone. */

@@ -164,8 +164,8 @@ const maxWatches = 200;
 const maxWatchesOfNamespace = 400;
 /** Answers that are gathered from many objects before they begin. */
 const gatheredTurns = { all: 12, ofUser: 4, ofNamespace: 4, waiting: 500 };
-/** Watches that send what there is already. */
-const beginningWatches = { all: 8, ofUser: 4, ofNamespace: 4, waiting: 1_000 };
+/** Watches that send what there is already. How many wait is bounded by how many watches there may be. */
+const beginningWatches = { all: 8, ofUser: 4, ofNamespace: 4, waiting: Number.POSITIVE_INFINITY };
 /** Streams whose layers are gathered for one caller at a time. */
 const maxLayers = 8;
 /** Lists of pull secrets for one caller at a time: a namespace may have hundreds of megabytes of them. */

@@ -1,4 +1,5 @@
 /** Lists of the API server as they come, taken apart into their items, so that none is ever held as a whole. */
+import { randomUUID } from 'node:crypto';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
 import { maxObjectBytes } from './stream-requests.ts';
 
@@ -21,9 +22,9 @@ const itemDepth = 3;
 /** Of `metadata.managedFields` of an item. */
 const fieldsDepth = itemDepth + 2;
 /** As the API server writes it. Within a text the quotes are escaped. */
-export const fieldsKey = '"managedFields":';
-const fieldsKeyBytes = Buffer.from(fieldsKey);
-export const noFields = '[]';
+const fieldsKey = Buffer.from('"managedFields":');
+/** In the place of managed fields that were left out: a text that nobody can have put into an object. */
+export const leftOut = `["${randomUUID()}"]`;
 
 /** Takes one list apart. */
 export class ListItems {
@@ -123,19 +124,17 @@ export class ListItems {
 
 /** True when an array that begins here is the value of the key. */
 function isFields(chunk: Buffer, at: number): boolean {
-  const from = at - fieldsKeyBytes.length;
+  const from = at - fieldsKey.length;
   return (
-    chunk[at] === openBracket &&
-    from >= 0 &&
-    chunk.compare(fieldsKeyBytes, 0, fieldsKeyBytes.length, from, at) === 0
+    chunk[at] === openBracket && from >= 0 && chunk.compare(fieldsKey, 0, fieldsKey.length, from, at) === 0
   );
 }
 
-/** The text of an item without its managed fields, which take as long to parse as all else. */
+/** The text of an item with {@link leftOut} for its managed fields, which take as long to parse as all else. */
 export function textWithoutFields({ bytes, managedFields }: ListPart): string {
   if (managedFields === undefined) return bytes.toString();
   const [from, to] = managedFields;
-  return bytes.toString('utf8', 0, from) + noFields + bytes.toString('utf8', to);
+  return bytes.toString('utf8', 0, from) + leftOut + bytes.toString('utf8', to);
 }
 
 /** The metadata of a list, of which what is around its items has been put together. */

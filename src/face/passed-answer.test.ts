@@ -2,6 +2,7 @@ import { type ClientHttp2Stream, constants } from 'node:http2';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
@@ -10,6 +11,7 @@ import { HttpListener } from '../../test/support/http-listener.ts';
 import type { Exchange } from './exchange.ts';
 import type { Handler } from './face-server.ts';
 import { passAnswer, type Through } from './passed-answer.ts';
+import { StatusError } from './status.ts';
 
 it('leaves a body unread that has come already, when the head alone is wanted', async () => {
   const origin = await HttpListener.start((_request, response) => response.end('a body'));
@@ -88,13 +90,21 @@ const ways: readonly { readonly name: string; readonly through: () => Through }[
 
 describe.each(ways)('an answer through $name', ({ through }) => {
   it('is read no faster than its client reads, and comes whole', async () => {
-    const { list, sent, ended } = await setUp(through, { pieces: 2_000 });
+    // More than fits into all that lies between.
+    const pieces = 5_000;
+    const { list, sent, ended } = await setUp(through, { pieces });
     const stream = list().pause();
     await new Promise((resolve) => stream.once('response', resolve));
-    await eventually(async () => sent() > 0, { what: 'the API server to send' });
-    expect([sent() < 2_000, ended()]).toEqual([true, 0]);
-    expect((await text(stream)).length).toBe(2_000 * piece.length);
-    expect([sent(), ended()]).toEqual([2_000, 1]);
+    const seen: number[] = [];
+    const rests = async (): Promise<boolean> => {
+      seen.push(sent());
+      await delay(20);
+      return seen.length > 10 && new Set(seen.slice(-10)).size === 1;
+    };
+    await eventually(rests, { what: 'nothing more to come from the API server' });
+    expect([sent() < pieces, ended()]).toEqual([true, 0]);
+    expect((await text(stream)).length).toBe(pieces * piece.length);
+    expect([sent(), ended()]).toEqual([pieces, 1]);
   });
 
   it('ends, and with it that of the API server, when the client goes in the middle of it', async () => {
@@ -111,6 +121,18 @@ describe.each(ways)('an answer through $name', ({ through }) => {
     await expect(text(list())).rejects.toThrow();
     await eventually(async () => lines.length === 1, { what: 'the line in the log' });
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ msg: 'answer broken off' });
+  });
+
+  it('that fails before its first piece is a refusal, not an answer that breaks off', async () => {
+    const broken = (): Through =>
+      async function* (body) {
+        for await (const part of body) {
+          if (part.length > 0) throw new StatusError(503, 'ServiceUnavailable', 'not yet');
+          yield part.toString();
+        }
+      };
+    const { list } = await setUp(broken, { pieces: 5 });
+    expect(JSON.parse(await text(list()))).toMatchObject({ code: 503, message: 'not yet' });
   });
 
   it('is broken off without a word when it is a watch, as each is when an API server ends', async () => {

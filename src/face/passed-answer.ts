@@ -18,7 +18,7 @@ export type Through = Transform | ((body: AsyncIterable<Buffer>) => AsyncIterabl
 
 /**
  * Sends an answer's status, headers and, changed by `through`, its body. Resolves when all of it is sent. Rejects when it cannot be
- * sent whole, with an answer that is still to be broken off.
+ * sent whole: what fails before the first piece of it leaves the answer unbegun, and later it is to be broken off.
  */
 export async function passAnswer(
   { request, response, info, signal }: Exchange,
@@ -29,19 +29,26 @@ export async function passAnswer(
     const value = answer.headers[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  response.writeHead(answer.statusCode, Object.fromEntries(headers));
+  const begin = (): void => {
+    response.writeHead(answer.statusCode, Object.fromEntries(headers));
+  };
   if (request.method === 'HEAD') {
+    begin();
     // A body that is there already and that nobody reads says that as an error, for which somebody has to listen.
     answer.body.on('error', () => undefined).destroy();
     response.end();
     return;
   }
   const isWatch = info.verb === 'watch';
-  if (!isWatch) response.setTimeout(unreadMs, () => giveUp(response));
-  // So that a watch is open before its first event.
-  response.flushHeaders();
+  if (isWatch) {
+    begin();
+    // So that it is open before its first event.
+    response.flushHeaders();
+  } else {
+    response.setTimeout(unreadMs, () => giveUp(response));
+  }
   try {
-    await pipeline(answer.body, through as Transform, into(response), { signal });
+    await pipeline(answer.body, through as Transform, into(response, begin), { signal });
   } catch (error) {
     // All of them end when an API server does, and their clients come again.
     if (!isWatch) throw error;
@@ -49,18 +56,22 @@ export async function passAnswer(
   }
 }
 
-/** Writes into an answer and ends it; whether it is broken off when something fails is for others to say. */
-function into(response: ServerResponse): Writable {
+/** Writes into an answer, which it begins, and ends it; whether it is broken off when something fails is for others to say. */
+function into(response: ServerResponse, begin: () => void): Writable {
+  const begun = (): ServerResponse => {
+    if (!response.headersSent) begin();
+    return response;
+  };
   return new Writable({
     // What waits does so in the answer.
     highWaterMark: 1,
     decodeStrings: false,
     write: (part: Buffer | string, _encoding, done) => {
-      if (response.write(part)) done();
+      if (begun().write(part)) done();
       else response.once('drain', done);
     },
     final: (done) => {
-      response.end(done);
+      begun().end(done);
     },
   });
 }

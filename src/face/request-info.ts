@@ -46,7 +46,7 @@ export function selectedName({ verb }: Pick<RequestInfo, 'verb'>, { searchParams
 }
 
 function verbOf(method: string, isNamed: boolean, watch: string | null): Verb | undefined {
-  const isWatch = watch !== null && !['false', '0'].includes(watch.toLowerCase());
+  const isWatch = isTrue(watch);
   switch (method) {
     case 'GET':
     case 'HEAD':
@@ -63,6 +63,11 @@ function verbOf(method: string, isNamed: boolean, watch: string | null): Verb | 
     default:
       return undefined;
   }
+}
+
+/** True for what an API server takes for true of a parameter; null when it is not there. */
+export function isTrue(parameter: string | null): boolean {
+  return parameter !== null && !['false', '0'].includes(parameter.toLowerCase());
 }
 
 /** Longer than any name of the API. */

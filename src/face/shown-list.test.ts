@@ -76,6 +76,20 @@ describe('a list that is shown item by item', () => {
     });
   });
 
+  it('keeps them where they are, whatever else of that name there is', async () => {
+    const dockerImageMetadata = { a: { managedFields: [] } };
+    const items: JsonObject[] = [{ dockerImageMetadata, ...itemOf({ managedFields }) }];
+    const document = await shown(JSON.stringify({ items }), 1_000, (object) => object);
+    expect(JSON.parse(document)).toMatchObject({
+      items: [
+        {
+          dockerImageMetadata,
+          metadata: { managedFields: managedFields.map((entry) => ({ ...entry, apiVersion: served })) },
+        },
+      ],
+    });
+  });
+
   it('ends with an item that is longer than any object can be', async () => {
     const list = { items: [itemOf({ annotations: { a: 'x'.repeat(17 * 1024 * 1024) } })] };
     await expect(shownPiped(JSON.stringify(list))).rejects.toThrow('too long');

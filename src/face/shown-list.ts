@@ -1,7 +1,7 @@
 /** Lists of the API server as they go by, with other items in the place of theirs. */
 import { Transform, type TransformCallback } from 'node:stream';
 import { type JsonObject, parseJsonObject } from '../api/json.ts';
-import { fieldsKey, ListItems, type ListPart, noFields, textWithoutFields } from './list-items.ts';
+import { ListItems, type ListPart, leftOut, textWithoutFields } from './list-items.ts';
 import { queuedBytes } from './passed-answer.ts';
 import { withServedNames } from './versions.ts';
 
@@ -61,8 +61,7 @@ export class ShownList extends Transform {
     const text = shownText(textWithoutFields(part), this.#show);
     if (part.managedFields === undefined) return text;
     const fields = withServedNames(part.bytes.toString('utf8', ...part.managedFields));
-    // The first is theirs: what stands before is the API server's own, or a text.
-    return text.replace(fieldsKey + noFields, () => fieldsKey + fields);
+    return text.replace(leftOut, () => fields);
   }
 }
 

@@ -98,7 +98,7 @@ export class StreamMappings {
       unknown.length > 0 &&
       (await this.#options.access.ask(exchange.caller, { ...all, subresource: undefined })).allowed;
     const isThere =
-      image !== undefined || (await this.#options.views.image(digest, exchange.signal)) !== undefined;
+      image !== undefined || (await this.#options.views.storedImage(digest, exchange.signal)) !== undefined;
     if (isThere && (unknown.length === 0 || mayRead)) return;
     const [first = ''] = unknown;
     const fault =

@@ -14,8 +14,10 @@ export interface TagListKind {
   /** Of the list. */
   readonly kind: string;
   readonly table: TableShape;
-  /** What some streams have, in their order. */
-  readonly of: (streams: readonly ImageStream[]) => Promise<readonly KubeObject[]>;
+  /** Streams as they count, of those that have come together. */
+  readonly prepare: (streams: readonly ImageStream[]) => Promise<readonly ImageStream[]>;
+  /** What one of these has. */
+  readonly of: (stream: ImageStream) => readonly KubeObject[];
 }
 
 /** Makes the text of the list in the form that the client wants, of that of the list of streams; `now` in epoch milliseconds. */
@@ -32,7 +34,7 @@ export function tagList(
     const list = new ListItems((part) => {
       if (part.place === 'item') {
         const stream = parseJsonObject(textWithoutFields(part));
-        if (stream !== undefined) found.push(stream as unknown as ImageStream);
+        if (stream !== undefined) found.push(withoutFields(stream as unknown as ImageStream));
       } else if (around === '' || part.place === 'end') {
         // What stands between two items is none of the list's own.
         around += part.bytes.toString();
@@ -40,23 +42,50 @@ export function tagList(
     });
     const { head, member } = shown([], {});
     const { metadata: _later, ...first } = head;
-    let text = `${JSON.stringify(first).slice(0, -1)},${JSON.stringify(member)}:[`;
-    let separator = '';
+    const pieces = new Pieces(`${JSON.stringify(first).slice(0, -1)},${JSON.stringify(member)}:[`);
     for await (const chunk of source) {
       list.push(chunk);
       if (found.length === 0) continue;
-      for (const entry of shown(await kind.of(found.splice(0)), {}).entries) {
-        text += separator + JSON.stringify(entry);
-        separator = ',';
-      }
-      if (text.length < pushLength) continue;
-      yield text;
-      text = '';
+      for (const stream of await kind.prepare(found.splice(0)))
+        yield* pieces.with(shown(kind.of(stream), {}).entries);
     }
     list.end();
     const { resourceVersion } = listMetadataOf(around);
-    yield `${text}],"metadata":${JSON.stringify(shown([], { resourceVersion }).head['metadata'])}}`;
+    yield pieces.end(`],"metadata":${JSON.stringify(shown([], { resourceVersion }).head['metadata'])}}`);
   };
+}
+
+/** The text of a list in pieces that are worth a write each; none is much longer than an entry. */
+class Pieces {
+  #text: string;
+  #separator = '';
+
+  constructor(begin: string) {
+    this.#text = begin;
+  }
+
+  /** Each entry has what its stream has: the thousand tags of one may be a thousand times as long as that. */
+  *with(entries: readonly unknown[]): Generator<string, void> {
+    for (const entry of entries) {
+      this.#text += this.#separator + JSON.stringify(entry);
+      this.#separator = ',';
+      if (this.#text.length < pushLength) continue;
+      yield this.#text;
+      this.#text = '';
+    }
+  }
+
+  end(text: string): string {
+    return this.#text + text;
+  }
+}
+
+/** Of the managed fields that were not left out: it depends on where the pieces of the list end. */
+function withoutFields({
+  metadata: { managedFields: _fields, ...metadata },
+  ...stream
+}: ImageStream): ImageStream {
+  return { ...stream, metadata };
 }
 
 /** A part of a list in the form that the client wants. */

@@ -93,6 +93,9 @@ it.each([
   { query: 'resourceVersion=0', begin: ['a'] },
   { query: 'resourceVersion=', begin: ['a'] },
   { query: 'resourceVersion=7&sendInitialEvents=true&resourceVersionMatch=NotOlderThan', begin: ['a'] },
+  { query: 'resourceVersion=7&sendInitialEvents=1', begin: ['a'] },
+  { query: 'resourceVersion=7&sendInitialEvents=True', begin: ['a'] },
+  { query: 'resourceVersion=7&sendInitialEvents=False', begin: ['a', 'b'] },
 ])('takes turns for what there is already: $query', async ({ query, begin: wanted }) => {
   const { begun } = begin(['a', 'b'], query);
   await settle();

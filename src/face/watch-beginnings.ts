@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Exchange } from './exchange.ts';
+import { isTrue } from './request-info.ts';
 import type { RequestTurns } from './request-turns.ts';
 
 /** Nothing has come for so long: the beginning is over, or its client reads slowly. */
@@ -47,7 +48,7 @@ export class WatchBeginnings {
 
 function goesOn({ searchParams }: URL): boolean {
   const from = searchParams.get('resourceVersion') ?? '';
-  return from !== '' && from !== '0' && searchParams.get('sendInitialEvents') !== 'true';
+  return from !== '' && from !== '0' && !isTrue(searchParams.get('sendInitialEvents'));
 }
 
 /** The beginning of one watch, which has a turn as long as it goes on. */

@@ -264,7 +264,23 @@ export class KubeClient {
     query: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    const options: KubeRequest = { method: 'GET', path, query, watch: true, signal };
+    return this.#open({ method: 'GET', path, query, watch: true, signal });
+  }
+
+  /**
+   * Begins to read the metadata of all objects of a collection, however many: the body is their list. Throws {@link KubeApiError}
+   * when it is refused.
+   */
+  async streamMetadata(
+    resource: Resource<KubeObject>,
+    place: ResourcePlace,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const path = resourcePath(resource, place);
+    return this.#open({ method: 'GET', path, accept: metadataOnly, ownConnection: true, signal });
+  }
+
+  async #open(options: KubeRequest): Promise<Dispatcher.ResponseData> {
     const response = await this.#transport.send(options);
     if (response.statusCode === 200) return response;
     throw await toError(options, response);

@@ -1,5 +1,5 @@
 /**
- * Requests to the API server over two long-lived connection pools.
+ * Requests to the API server over three long-lived connection pools.
  *
  * `@kubernetes/client-node` loads the kubeconfig and makes the credentials; its own calls open a new
  * connection each (measured), so the sending is ours: ADR 0002.

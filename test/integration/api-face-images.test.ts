@@ -319,7 +319,10 @@ describe('the deletion of an Image', () => {
       status: 200,
       body: { kind: 'Status', status: 'Success', details: { name: digest, kind: 'images' } },
     });
-    expect((await face.get(face.path('imagestreamtags/deleted:deleted'))).body).toMatchObject({
+    const deleted = face.path('imagestreamtags/deleted:deleted');
+    // Out of the API server's memory, which may be a moment behind.
+    await eventually(async () => (await face.get(deleted)).status === 404, { what: 'the tag to be without' });
+    expect((await face.get(deleted)).body).toMatchObject({
       code: 404,
       message: `images.image.openshift.io "${digest}" not found`,
     });

@@ -49,14 +49,6 @@ const single: KustomizeChoice = {
         { op: 'add', path: '/spec/template/spec/containers/0/args', value: ['--leader-elect=false'] },
       ]),
     },
-    {
-      patch: JSON.stringify({
-        $patch: 'delete',
-        apiVersion: 'policy/v1',
-        kind: 'PodDisruptionBudget',
-        metadata: { name: 'imagestream-operator' },
-      }),
-    },
   ],
 };
 
@@ -184,9 +176,12 @@ describe('the chart', () => {
     expect((await template({ ...all, ...values })).map(({ kind }) => kind)).not.toContain(gone);
   });
 
-  it('has no budget for a single operator, which would stop whoever drains its machine', async () => {
-    const names = (await template({ replicas: 1 })).map(({ kind }) => kind);
-    expect(names).not.toContain('PodDisruptionBudget');
+  it.each([
+    { extraArgs: ['--shard-leases=3'] },
+    { env: [{ name: 'IMAGESTREAM_SHARD_LEASES', value: '3' }] },
+    { replicas: 0 },
+  ])('takes fewer replicas than shards with %j', async (values) => {
+    expect((await template({ shards: 3, ...values })).map(({ kind }) => kind)).toContain('Deployment');
   });
 
   it('leaves the roles of the cluster to another release', async () => {
@@ -206,6 +201,7 @@ describe('the chart', () => {
       wanted: 'whole cluster',
     },
     { name: 'fewer replicas than shards', values: { shards: 3 }, wanted: '--shard-leases' },
+    { name: 'shards of one namespace', values: { shards: 2, namespaced: true }, wanted: 'one shard' },
     { name: 'one flag as a text', values: { extraArgs: '--log-level=debug' }, wanted: 'extraArgs' },
   ])('refuses $name', async ({ values, wanted }) => {
     const { exitCode, stderr } = await runTemplate(values, 'imagestream-operator');
