@@ -1,14 +1,16 @@
 /** Tags that ImageStreamTags declare as objects: they are a stream's as those of its spec are, and the views show them so. */
 import type { ImageStream, TagReference } from '../api/generated/image-stream.ts';
 import type { ImageStreamTag } from '../api/generated/image-stream-tag.ts';
+import { textOf } from '../api/json.ts';
 import { imageStreamTags, type KubeObject } from '../api/resources.ts';
 import { declaredTagOf, tagNameOfObject, writersOf } from '../domain/declared-tag.ts';
 import { withDeclaredTags } from '../domain/effective-stream.ts';
 import { type StreamTagName, tagObjectName } from '../domain/tag-object-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound, undefinedIfNotFound } from '../kube/errors.ts';
-import { ListItems } from './list-items.ts';
+import { ListItems, listMetadataOf } from './list-items.ts';
 
+const pageSize = 500;
 const parallelReads = 8;
 /** Declared tags that a list shows with their source; of further ones it shows the images. */
 const maxDeclared = 2_000;
@@ -126,19 +128,33 @@ export class DeclaredTagList {
   /** `namespace/name` of the objects that declare something. */
   async #readDeclaring(): Promise<ReadonlySet<string>> {
     const places = new Set<string>();
-    // One after the other: there may be many, with annotations of any length.
-    const list = new ListItems(({ bytes, place }) => {
-      if (place !== 'item' || places.size >= maxNames) return;
-      const { metadata } = JSON.parse(bytes.toString()) as KubeObject;
-      if (writersOf(metadata.managedFields).isDeclared)
-        places.add(`${metadata.namespace ?? ''}/${metadata.name}`);
-    });
-    const where = { namespace: this.#namespace };
-    const { body } = await this.#client.streamMetadata(imageStreamTags, where, this.#signal);
-    for await (const chunk of body) list.push(chunk as Buffer);
-    list.end();
+    const namespace = this.#namespace === undefined ? {} : { namespace: this.#namespace };
+    let next: string | undefined;
+    do {
+      const options = { limit: pageSize, continue: next, ...namespace };
+      const page = await this.#client.openMetadataPage(imageStreamTags, options, this.#signal);
+      next = await eachItem(page, ({ metadata }) => {
+        if (writersOf(metadata.managedFields).isDeclared)
+          places.add(`${metadata.namespace ?? ''}/${metadata.name}`);
+      });
+    } while (next && places.size < maxNames);
     return places;
   }
+}
+
+/** Shows the objects of a page, one at a time: their annotations may have any length. Resolves to where the next page begins. */
+async function eachItem(
+  page: AsyncIterable<Buffer>,
+  see: (object: KubeObject) => void,
+): Promise<string | undefined> {
+  let around = '';
+  const list = new ListItems(({ bytes, place }) => {
+    if (place === 'item') see(JSON.parse(bytes.toString()) as KubeObject);
+    else if (around === '' || place === 'end') around += bytes.toString();
+  });
+  for await (const chunk of page) list.push(chunk);
+  list.end();
+  return textOf(listMetadataOf(around)['continue']);
 }
 
 /** The objects of the tags that a stream's status has and its spec does not. */

@@ -1,5 +1,5 @@
 import { type ClientHttp2Stream, constants } from 'node:http2';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Transform } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,10 +8,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { openFacePort } from '../../test/support/face-port.ts';
 import { HttpListener } from '../../test/support/http-listener.ts';
+import { KubeApiError } from '../kube/errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Handler } from './face-server.ts';
 import { passAnswer, type Through } from './passed-answer.ts';
-import { StatusError } from './status.ts';
 
 it('leaves a body unread that has come already, when the head alone is wanted', async () => {
   const origin = await HttpListener.start((_request, response) => response.end('a body'));
@@ -123,21 +123,43 @@ describe.each(ways)('an answer through $name', ({ through }) => {
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ msg: 'answer broken off' });
   });
 
-  it('that fails before its first piece is a refusal, not an answer that breaks off', async () => {
-    const broken = (): Through =>
-      async function* (body) {
-        for await (const part of body) {
-          if (part.length > 0) throw new StatusError(503, 'ServiceUnavailable', 'not yet');
-          yield part.toString();
-        }
-      };
-    const { list } = await setUp(broken, { pieces: 5 });
-    expect(JSON.parse(await text(list()))).toMatchObject({ code: 503, message: 'not yet' });
-  });
-
   it('is broken off without a word when it is a watch, as each is when an API server ends', async () => {
     const { list, lines, ended } = await setUp(through, { pieces: 100, breaks: true });
     await expect(text(list('?watch=true'))).rejects.toThrow();
     expect([ended(), lines]).toEqual([1, []]);
   });
+});
+
+it.each<{ name: string; through: () => Through }>([
+  {
+    name: 'a stream',
+    through: () => new Transform({ transform: (_part, _encoding, done) => done(notYet) }),
+  },
+  {
+    name: 'a generator',
+    through: () =>
+      async function* (body) {
+        for await (const part of body) {
+          if (part.length > 0) throw notYet;
+          yield part.toString();
+        }
+      },
+  },
+])('an answer through $name that fails before its first piece is a refusal', async ({ through }) => {
+  const { list } = await setUp(through, { pieces: 5 });
+  const stream = list();
+  const status = new Promise((resolve) =>
+    stream.once('response', ({ ':status': code, 'retry-after': wait }) => resolve([code, wait])),
+  );
+  expect(JSON.parse(await text(stream))).toMatchObject({ code: 429, message: 'not yet' });
+  expect(await status).toEqual([429, '3']);
+});
+
+const notYet = new KubeApiError({
+  method: 'GET',
+  path: '/things',
+  status: 429,
+  reason: 'TooManyRequests',
+  message: 'not yet',
+  retryAfterMs: 2_500,
 });

@@ -29,8 +29,11 @@ export async function passAnswer(
     const value = answer.headers[name];
     return value === undefined ? [] : [[name, value] as const];
   });
+  const isWatch = info.verb === 'watch';
   const begin = (): void => {
     response.writeHead(answer.statusCode, Object.fromEntries(headers));
+    // Before there is something to read nobody can be said not to read it.
+    if (!isWatch) response.setTimeout(unreadMs, () => giveUp(response));
   };
   if (request.method === 'HEAD') {
     begin();
@@ -39,13 +42,10 @@ export async function passAnswer(
     response.end();
     return;
   }
-  const isWatch = info.verb === 'watch';
   if (isWatch) {
     begin();
     // So that it is open before its first event.
     response.flushHeaders();
-  } else {
-    response.setTimeout(unreadMs, () => giveUp(response));
   }
   try {
     await pipeline(answer.body, through as Transform, into(response, begin), { signal });

@@ -167,5 +167,12 @@ export function tooLarge(limit: number, remark?: string): StatusError {
 /** What the API server says of a stored object, as the answer to who wanted it. */
 export function refusalOf(error: KubeApiError): StatusError {
   const message = error.message.replace(/^\S+ \S+: \d+ /, '');
-  return new StatusError(error.status, error.reason === '' ? 'InternalError' : error.reason, message);
+  const { retryAfterMs } = error;
+  const details = retryAfterMs === undefined ? {} : { retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) };
+  return new StatusError(
+    error.status,
+    error.reason === '' ? 'InternalError' : error.reason,
+    message,
+    details,
+  );
 }

@@ -164,6 +164,18 @@ export class KubeClient {
     return this.#json<ListPage<KubeObject>>({ method: 'GET', path, query, accept: metadataOnly, signal });
   }
 
+  /** The same as its body comes, for objects with metadata of any length. Whoever calls has to read it, or to destroy it. */
+  async openMetadataPage(
+    resource: Resource<KubeObject>,
+    options: ListOptions,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData['body']> {
+    const query = listQuery(options);
+    const path = resourcePath(resource, { namespace: options.namespace });
+    const request: KubeRequest = { method: 'GET', path, query, accept: metadataOnly, signal };
+    return (await this.#answered({ ...request, ownConnection: true })).body;
+  }
+
   /**
    * Reads the objects of a namespace that a field selector picks; at most the first `limit` of them. Throws a
    * BodyTooLargeError when these have more than `maxBytes`.
@@ -264,23 +276,7 @@ export class KubeClient {
     query: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    return this.#open({ method: 'GET', path, query, watch: true, signal });
-  }
-
-  /**
-   * Begins to read the metadata of all objects of a collection, however many: the body is their list. Throws {@link KubeApiError}
-   * when it is refused.
-   */
-  async streamMetadata(
-    resource: Resource<KubeObject>,
-    place: ResourcePlace,
-    signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
-    const path = resourcePath(resource, place);
-    return this.#open({ method: 'GET', path, accept: metadataOnly, ownConnection: true, signal });
-  }
-
-  async #open(options: KubeRequest): Promise<Dispatcher.ResponseData> {
+    const options: KubeRequest = { method: 'GET', path, query, watch: true, signal };
     const response = await this.#transport.send(options);
     if (response.statusCode === 200) return response;
     throw await toError(options, response);
@@ -292,16 +288,20 @@ export class KubeClient {
     using limit = new CallLimit({ timeMs: callMs, signals });
     const { signal } = limit;
     const beforeSend = fence === undefined ? undefined : () => fence.check();
+    const { body } = await this.#answered({ ...options, signal, beforeSend }, write);
+    return JSON.parse((await readBounded(body, maxBytes)).toString()) as T;
+  }
+
+  /** The answer, which is no refusal; a server that is busy is asked again when it wants. */
+  async #answered(options: KubeRequest, write?: Write): Promise<Dispatcher.ResponseData> {
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#transport.send({ ...options, signal, beforeSend });
+      const response = await this.#transport.send(options);
       this.#onRequest({ method: options.method, status: response.statusCode, write });
-      if (response.statusCode >= 200 && response.statusCode < 300) {
-        return JSON.parse((await readBounded(response.body, maxBytes)).toString()) as T;
-      }
+      if (response.statusCode >= 200 && response.statusCode < 300) return response;
       const error = await toError(options, response);
       if (error.status !== 429 || attempt > maxBusyRetries) throw error;
-      await sleep(this.#clock, Math.min(error.retryAfterMs ?? 1_000, maxBusyWaitMs), signal);
-      signal.throwIfAborted();
+      await sleep(this.#clock, Math.min(error.retryAfterMs ?? 1_000, maxBusyWaitMs), options.signal);
+      options.signal.throwIfAborted();
     }
   }
 }
