@@ -8,7 +8,7 @@ import { withDeclaredTags } from '../domain/effective-stream.ts';
 import { type StreamTagName, tagObjectName } from '../domain/tag-object-name.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound, undefinedIfNotFound } from '../kube/errors.ts';
-import { ListItems, listMetadataOf } from './list-items.ts';
+import { ListItems } from './list-items.ts';
 
 const pageSize = 500;
 const parallelReads = 8;
@@ -147,14 +147,12 @@ async function eachItem(
   page: AsyncIterable<Buffer>,
   see: (object: KubeObject) => void,
 ): Promise<string | undefined> {
-  let around = '';
   const list = new ListItems(({ bytes, place }) => {
     if (place === 'item') see(JSON.parse(bytes.toString()) as KubeObject);
-    else if (around === '' || place === 'end') around += bytes.toString();
   });
   for await (const chunk of page) list.push(chunk);
   list.end();
-  return textOf(listMetadataOf(around)['continue']);
+  return textOf(list.metadata['continue']);
 }
 
 /** The objects of the tags that a stream's status has and its spec does not. */

@@ -29,7 +29,7 @@ import { badRequest, notFound, StatusError } from './status.ts';
 import type { StreamRequests } from './stream-requests.ts';
 import type { TableShape } from './tables.ts';
 import { tagList } from './tag-list.ts';
-import { ServedVersion, toServed } from './versions.ts';
+import { toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
 
 /** Options of {@link DerivedViews}. */
@@ -136,16 +136,15 @@ export class DerivedViews {
       of(shownStream(stream, defaults)).filter(
         ({ metadata: { name } }) => wanted === undefined || name === wanted,
       );
-    const answer = await requests.list(exchange, { ...labelsOf(url), ...streamOf(wanted) });
-    const through =
-      answer.statusCode === 200
-        ? tagList(
-            exchange,
-            { kind, table, prepare: (found) => declared.with(found), of: ofStream },
-            clock.now(),
-          )
-        : new ServedVersion();
-    await passAnswer(exchange, answer, through);
+    const query = { ...labelsOf(url), ...streamOf(wanted) };
+    const answer = await requests.send(exchange, { method: 'GET', query });
+    const tags = {
+      kind,
+      table,
+      prepare: (found: readonly ImageStream[]) => declared.with(found),
+      of: ofStream,
+    };
+    await passAnswer(exchange, answer, tagList(exchange, tags, clock.now()));
   }
 
   /** The digest that an id means in a stream; a second look goes into indexes. */

@@ -1,6 +1,6 @@
 /** Lists of the API server as they come, taken apart into their items, so that none is ever held as a whole. */
 import { randomUUID } from 'node:crypto';
-import { type JsonObject, parseJsonObject } from '../api/json.ts';
+import { isJsonObject, type JsonObject, parseJsonObject, valueAt } from '../api/json.ts';
 import { maxObjectBytes } from './stream-requests.ts';
 
 /** An item of a list, or the text around the items: before the first, between two, or behind the last. */
@@ -29,6 +29,8 @@ export const leftOut = `["${randomUUID()}"]`;
 /** Takes one list apart. */
 export class ListItems {
   readonly #onPart: (part: ListPart) => void;
+  /** The list without its items, and without what stands between two. */
+  #frame = '';
   /** Of the item, or of what is between two, as far as it has come. */
   #parts: Buffer[] = [];
   #length = 0;
@@ -64,6 +66,12 @@ export class ListItems {
   end(): void {
     if (this.#depth !== 0 || this.#isInText) throw new Error('the list has no end');
     this.#pass(Buffer.alloc(0), 'end');
+  }
+
+  /** The list's own, when it has ended. */
+  get metadata(): JsonObject {
+    const metadata = valueAt(parseJsonObject(this.#frame), ['metadata']);
+    return isJsonObject(metadata) ? metadata : {};
   }
 
   /** Where the text ends in which we are from there on; the end of the chunk when it goes on in the next. */
@@ -118,6 +126,7 @@ export class ListItems {
     this.#length = 0;
     this.#fieldsFrom = -1;
     this.#fieldsTo = -1;
+    if (place === 'end' || (place === 'around' && this.#frame === '')) this.#frame += bytes.toString();
     this.#onPart({ bytes, place, managedFields });
   }
 }
@@ -135,10 +144,4 @@ export function textWithoutFields({ bytes, managedFields }: ListPart): string {
   if (managedFields === undefined) return bytes.toString();
   const [from, to] = managedFields;
   return bytes.toString('utf8', 0, from) + leftOut + bytes.toString('utf8', to);
-}
-
-/** The metadata of a list, of which what is around its items has been put together. */
-export function listMetadataOf(around: string): JsonObject {
-  const metadata = parseJsonObject(around)?.['metadata'];
-  return typeof metadata === 'object' && metadata !== null ? (metadata as JsonObject) : {};
 }

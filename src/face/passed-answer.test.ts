@@ -155,6 +155,28 @@ it.each<{ name: string; through: () => Through }>([
   expect(await status).toEqual([429, '3']);
 });
 
+it('hands a refusal on as it is, whatever would become of an answer', async () => {
+  const refusal = { kind: 'Status', code: 410, message: 'The provided continue parameter is too old.' };
+  const origin = await HttpListener.start((_request, response) =>
+    response.writeHead(410, { 'content-type': 'application/json' }).end(JSON.stringify(refusal)),
+  );
+  onTestFinished(() => origin[Symbol.asyncDispose]());
+  const handler: Handler = async (exchange) => {
+    const through = new Transform({ transform: (_part, _encoding, done) => done(notYet) });
+    await passAnswer(exchange, await request(origin.url), through);
+  };
+  const { connect, streamsUrl } = await openFacePort({ handlers: new Map([['imagestreams', handler]]) });
+  const stream = connect().request({
+    ':path': new URL(streamsUrl('x')).pathname,
+    'x-remote-user': 'bob',
+  });
+  const status = new Promise((resolve) =>
+    stream.once('response', ({ ':status': code, 'content-type': type }) => resolve([code, type])),
+  );
+  expect(JSON.parse(await text(stream))).toEqual(refusal);
+  expect(await status).toEqual([410, 'application/json']);
+});
+
 const notYet = new KubeApiError({
   method: 'GET',
   path: '/things',

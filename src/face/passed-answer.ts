@@ -4,6 +4,7 @@ import { type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
 import { breakOff, type Exchange, giveUp, unreadMs } from './exchange.ts';
+import { ServedVersion } from './versions.ts';
 
 /** Headers of an answer that are handed on. */
 const answered = ['content-type', 'warning', 'retry-after', 'audit-id'];
@@ -17,8 +18,9 @@ export const queuedBytes = 16 * 1024;
 export type Through = Transform | ((body: AsyncIterable<Buffer>) => AsyncIterable<string>);
 
 /**
- * Sends an answer's status, headers and, changed by `through`, its body. Resolves when all of it is sent. Rejects when it cannot be
- * sent whole: what fails before the first piece of it leaves the answer unbegun, and later it is to be broken off.
+ * Sends an answer's status, headers and, changed by `through`, its body; that of a refusal as it is, but for the version. Resolves when
+ * all of it is sent. Rejects when it cannot be sent whole: what fails before the first piece of it leaves the answer unbegun, and later
+ * it is to be broken off.
  */
 export async function passAnswer(
   { request, response, info, signal }: Exchange,
@@ -47,8 +49,9 @@ export async function passAnswer(
     // So that it is open before its first event.
     response.flushHeaders();
   }
+  const changed = answer.statusCode === 200 ? through : new ServedVersion();
   try {
-    await pipeline(answer.body, through as Transform, into(response, begin), { signal });
+    await pipeline(answer.body, changed as Transform, into(response, begin), { signal });
   } catch (error) {
     // All of them end when an API server does, and their clients come again.
     if (!isWatch) throw error;

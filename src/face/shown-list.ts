@@ -38,6 +38,11 @@ export class ShownList extends Transform {
     this.#handOn(() => this.#items.end(), 0, done);
   }
 
+  /** That of the list that goes by, when its end has come. */
+  protected get metadata(): JsonObject {
+    return this.#items.metadata;
+  }
+
   /** What becomes of the text around the items: before the first, between two, and behind the last. */
   protected around(text: string, _isLast: boolean): string {
     return withServedNames(text);

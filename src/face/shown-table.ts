@@ -1,5 +1,5 @@
 /** Lists of the API server as rows, item by item: a list may be longer than what anybody wants to hold. */
-import { parseJsonObject, valueAt } from '../api/json.ts';
+import type { JsonObject } from '../api/json.ts';
 import { type Show, ShownList } from './shown-list.ts';
 import { type IncludeObject, type TableShape, tableOf } from './tables.ts';
 import { toServed } from './versions.ts';
@@ -14,8 +14,7 @@ export interface ShownRows {
 export class ShownTable extends ShownList {
   readonly #shape: TableShape;
   readonly #rows: ShownRows;
-  /** What stood before the first item. */
-  #head: string | undefined;
+  #isBegun = false;
 
   /** `view` is what the table shows of an object. */
   constructor(shape: TableShape, rows: ShownRows, view: Show = (object) => object) {
@@ -29,14 +28,15 @@ export class ShownTable extends ShownList {
 
   /** The rows come before the metadata, which stands behind the items. */
   protected override around(text: string, isLast: boolean): string {
-    const isFirst = this.#head === undefined;
-    this.#head ??= text;
-    if (!isFirst && !isLast) return text;
-    const list = parseJsonObject(isFirst ? text : this.#head + text);
-    const metadata = valueAt(list, ['metadata']);
-    const table = tableOf(this.#shape, { metadata, items: [] }, this.#rows);
-    const { rows: _none, metadata: shown, ...head } = table;
-    const begin = isFirst ? `${JSON.stringify(head).slice(0, -1)},"rows":[` : '';
-    return isLast ? `${begin}],"metadata":${JSON.stringify(shown)}}` : begin;
+    const { rows: _none, metadata: _later, ...head } = this.#empty({});
+    const begin = this.#isBegun ? '' : `${JSON.stringify(head).slice(0, -1)},"rows":[`;
+    this.#isBegun = true;
+    if (isLast) return `${begin}],"metadata":${JSON.stringify(this.#empty(this.metadata)['metadata'])}}`;
+    return begin === '' ? text : begin;
+  }
+
+  /** The table of no rows. */
+  #empty(metadata: JsonObject): JsonObject {
+    return tableOf(this.#shape, { metadata, items: [] }, this.#rows);
   }
 }

@@ -21,8 +21,9 @@ import { passAnswer } from './passed-answer.ts';
 import { type Show, ShownList } from './shown-list.ts';
 import { type ShownRows, ShownTable } from './shown-table.ts';
 import { notFound } from './status.ts';
+import { metadataTypeOf } from './stream-requests.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
-import { ServedVersion, toServed } from './versions.ts';
+import { toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
 import type { WatchBeginnings } from './watch-beginnings.ts';
 import { changedEvents } from './watch-events.ts';
@@ -88,11 +89,7 @@ export class StoredImages {
       metadata: () => new ShownList(metadataViewOf),
       table: () => new ShownTable(imageTable, this.#rows(exchange), viewOf),
     };
-    await passAnswer(
-      exchange,
-      answer,
-      answer.statusCode === 200 ? shown[exchange.form]() : new ServedVersion(),
-    );
+    await passAnswer(exchange, answer, shown[exchange.form]());
   }
 
   async #watch(exchange: Exchange, heard: () => void): Promise<void> {
@@ -108,13 +105,12 @@ export class StoredImages {
   /** Reads or watches all Images that are selected. */
   #read({ url, form, info: { verb }, signal }: Exchange, parameters: readonly string[]) {
     const watch = verb === 'watch';
-    const kind = `PartialObjectMetadata${watch ? '' : 'List'}`;
     return this.#options.transport.send({
       method: 'GET',
       path: resourcePath(images, {}),
       query: { ...parametersOf(url, parameters), ...selectorsOf(url), ...(watch ? { watch: 'true' } : {}) },
       // What is not shown need not be read.
-      accept: form === 'metadata' ? `application/json;as=${kind};g=meta.k8s.io;v=v1` : 'application/json',
+      accept: form === 'metadata' ? metadataTypeOf(verb) : 'application/json',
       watch,
       ownConnection: true,
       signal,
@@ -123,8 +119,7 @@ export class StoredImages {
 
   #shownEvent(exchange: Exchange, event: JsonObject): JsonObject {
     const { type, object } = event;
-    // A refusal is no event, and has no object.
-    if (type === undefined || !isJsonObject(object)) return event;
+    if (!isJsonObject(object)) return event;
     if (type === 'ERROR' || type === 'BOOKMARK') return { ...event, object: toServed(object) };
     const shown: Readonly<Record<Form, () => unknown>> = {
       object: () => viewOf(object),

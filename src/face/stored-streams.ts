@@ -92,7 +92,7 @@ export class StoredStreams {
     const metadataOnly = form === 'metadata';
     const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
     heard();
-    if (answer.statusCode !== 200 || metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
+    if (metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
     const show: Show = form === 'table' ? (object) => this.#table(exchange, toServed(object)) : this.#show;
     await passAnswer(
       exchange,

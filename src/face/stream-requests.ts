@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { imageStreams, resourcePath } from '../api/resources.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import { type Exchange, isDryRun, managerOf } from './exchange.ts';
+import type { Verb } from './request-info.ts';
 
 /** Larger than any object that etcd takes. */
 export const maxObjectBytes = 16 * 1024 * 1024;
@@ -34,6 +35,8 @@ export interface StreamRequest {
   readonly contentType?: string;
   /** Only the metadata is wanted. */
   readonly metadataOnly?: boolean;
+  /** Parameters of a read in the place of the caller's. */
+  readonly query?: Readonly<Record<string, string>>;
   /** Nothing is to be changed, whatever the caller says. */
   readonly rehearsed?: boolean;
 }
@@ -49,7 +52,7 @@ export class StreamRequests {
   /** Sends one for what the exchange is about. Whoever calls has to read the body, or to destroy it. */
   send(
     exchange: Exchange,
-    { method, metadataOnly, rehearsed, ...body }: StreamRequest,
+    { method, metadataOnly, query, rehearsed, ...body }: StreamRequest,
   ): Promise<Dispatcher.ResponseData> {
     const { info, signal } = exchange;
     const { namespace, name, verb } = info;
@@ -59,33 +62,20 @@ export class StreamRequests {
       method,
       path: resourcePath(imageStreams, { namespace, name, ...subresource }),
       query: {
-        ...(isRead ? readQueryOf(exchange) : writeQueryOf(exchange)),
+        ...(isRead ? (query ?? readQueryOf(exchange)) : writeQueryOf(exchange)),
         ...(rehearsed === true && !isRead ? { dryRun: 'All' } : {}),
       },
       ...body,
-      accept: metadataOnly === true ? metadataTypeOf(exchange) : 'application/json',
+      accept: metadataOnly === true ? metadataTypeOf(verb) : 'application/json',
       watch: verb === 'watch',
       ownConnection: verb === 'list' || verb === 'deletecollection',
       signal,
     });
   }
-
-  /** Lists streams, of all namespaces unless the exchange is about one. Whoever calls has to read the body, or to destroy it. */
-  list(
-    { info: { namespace }, signal }: Exchange,
-    query: Readonly<Record<string, string>>,
-  ): Promise<Dispatcher.ResponseData> {
-    return this.#transport.send({
-      method: 'GET',
-      path: resourcePath(imageStreams, { namespace }),
-      query,
-      ownConnection: true,
-      signal,
-    });
-  }
 }
 
-function metadataTypeOf({ info: { verb } }: Exchange): string {
+/** The media type of the metadata of what a verb reads. */
+export function metadataTypeOf(verb: Verb): string {
   const kind = verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
 }

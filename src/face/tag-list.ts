@@ -3,7 +3,7 @@ import type { ImageStream } from '../api/generated/image-stream.ts';
 import { parseJsonObject } from '../api/json.ts';
 import type { KubeObject } from '../api/resources.ts';
 import type { Exchange } from './exchange.ts';
-import { ListItems, listMetadataOf, textWithoutFields } from './list-items.ts';
+import { ListItems, textWithoutFields } from './list-items.ts';
 import { pushLength } from './shown-list.ts';
 import { includeObjectOf, type TableShape, tableOf } from './tables.ts';
 import { served, toServed } from './versions.ts';
@@ -30,15 +30,9 @@ export function tagList(
     shownPart(exchange, { kind: kind.kind, metadata, items }, { table: kind.table, now });
   return async function* (source) {
     const found: ImageStream[] = [];
-    let around = '';
     const list = new ListItems((part) => {
-      if (part.place === 'item') {
-        const stream = parseJsonObject(textWithoutFields(part));
-        if (stream !== undefined) found.push(withoutFields(stream as unknown as ImageStream));
-      } else if (around === '' || part.place === 'end') {
-        // What stands between two items is none of the list's own.
-        around += part.bytes.toString();
-      }
+      const stream = part.place === 'item' ? parseJsonObject(textWithoutFields(part)) : undefined;
+      if (stream !== undefined) found.push(withoutFields(stream as unknown as ImageStream));
     });
     const { head, member } = shown([], {});
     const { metadata: _later, ...first } = head;
@@ -50,7 +44,7 @@ export function tagList(
         yield* pieces.with(shown(kind.of(stream), {}).entries);
     }
     list.end();
-    const { resourceVersion } = listMetadataOf(around);
+    const { resourceVersion } = list.metadata;
     yield pieces.end(`],"metadata":${JSON.stringify(shown([], { resourceVersion }).head['metadata'])}}`);
   };
 }

@@ -148,9 +148,7 @@ export class KubeClient {
     options: ListOptions,
     signal: AbortSignal,
   ): Promise<ListPage<T>> {
-    const query = listQuery(options);
-    const path = resourcePath(resource, { namespace: options.namespace });
-    return this.#json<ListPage<T>>({ method: 'GET', path, query, signal });
+    return this.#json<ListPage<T>>(pageRequest(resource, options, signal));
   }
 
   /** The same with nothing but the metadata of the objects. */
@@ -159,9 +157,10 @@ export class KubeClient {
     options: ListOptions,
     signal: AbortSignal,
   ): Promise<ListPage<KubeObject>> {
-    const query = listQuery(options);
-    const path = resourcePath(resource, { namespace: options.namespace });
-    return this.#json<ListPage<KubeObject>>({ method: 'GET', path, query, accept: metadataOnly, signal });
+    return this.#json<ListPage<KubeObject>>({
+      ...pageRequest(resource, options, signal),
+      accept: metadataOnly,
+    });
   }
 
   /** The same as its body comes, for objects with metadata of any length. Whoever calls has to read it, or to destroy it. */
@@ -170,10 +169,8 @@ export class KubeClient {
     options: ListOptions,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData['body']> {
-    const query = listQuery(options);
-    const path = resourcePath(resource, { namespace: options.namespace });
-    const request: KubeRequest = { method: 'GET', path, query, accept: metadataOnly, signal };
-    return (await this.#answered({ ...request, ownConnection: true })).body;
+    const request = pageRequest(resource, options, signal);
+    return (await this.#answered({ ...request, accept: metadataOnly, ownConnection: true })).body;
   }
 
   /**
@@ -311,14 +308,18 @@ function writeOf(verb: Write['verb'], { plural }: Resource<KubeObject>, place?: 
   return { verb, resource: subresource === undefined ? plural : `${plural}/${subresource}` };
 }
 
-function listQuery(options: ListOptions): Record<string, string> {
-  const { limit, continue: next, labelSelector, fieldSelector } = options;
-  return {
+function pageRequest(
+  resource: Resource<KubeObject>,
+  { limit, continue: next, labelSelector, fieldSelector, namespace }: ListOptions,
+  signal: AbortSignal,
+): KubeRequest {
+  const query = {
     limit: String(limit),
     ...(next ? { continue: next } : {}),
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
   };
+  return { method: 'GET', path: resourcePath(resource, { namespace }), query, signal };
 }
 
 async function toError(options: KubeRequest, response: Dispatcher.ResponseData): Promise<KubeApiError> {
