@@ -25,7 +25,7 @@ import { metadataTypeOf } from './stream-requests.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { toServed } from './versions.ts';
 import { sendView } from './view-answer.ts';
-import type { WatchBeginnings } from './watch-beginnings.ts';
+import type { WatchBeginnings, WatchProgress } from './watch-beginnings.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Options of {@link StoredImages}. */
@@ -65,7 +65,7 @@ export class StoredImages {
     switch (exchange.info.verb) {
       case 'watch':
         return this.#options.watches.run(exchange.caller.user, () =>
-          this.#options.beginnings.run(exchange, (heard) => this.#watch(exchange, heard)),
+          this.#options.beginnings.run(exchange, (progress) => this.#watch(exchange, progress)),
         );
       case 'delete':
         return this.#delete(exchange);
@@ -92,13 +92,13 @@ export class StoredImages {
     await passAnswer(exchange, answer, shown[exchange.form]());
   }
 
-  async #watch(exchange: Exchange, heard: () => void): Promise<void> {
+  async #watch(exchange: Exchange, progress: WatchProgress): Promise<void> {
     const answer = await this.#read(exchange, watchParameters);
-    heard();
+    progress.opened();
     await passAnswer(
       exchange,
       answer,
-      changedEvents((event) => this.#shownEvent(exchange, event), heard),
+      changedEvents((event) => this.#shownEvent(exchange, event), progress),
     );
   }
 

@@ -17,7 +17,7 @@ import { maxObjectBytes, type StreamRequests } from './stream-requests.ts';
 import type { StreamWrites } from './stream-writes.ts';
 import { includeObjectOf, tableOf } from './tables.ts';
 import { ServedVersion, toServed, toStored } from './versions.ts';
-import type { WatchBeginnings } from './watch-beginnings.ts';
+import type { WatchBeginnings, WatchProgress } from './watch-beginnings.ts';
 import { changedEvents } from './watch-events.ts';
 
 /** Options of {@link StoredStreams}. */
@@ -48,7 +48,7 @@ export class StoredStreams {
         return this.#read(exchange);
       case 'watch':
         return this.#options.watches.run(exchange.caller.user, () =>
-          this.#options.beginnings.run(exchange, (heard) => this.#watch(exchange, heard)),
+          this.#options.beginnings.run(exchange, (progress) => this.#watch(exchange, progress)),
         );
       case 'delete':
       case 'deletecollection':
@@ -87,17 +87,17 @@ export class StoredStreams {
     sendJson(exchange.response, 200, shownStream(document as unknown as ImageStream, this.#options.defaults));
   }
 
-  async #watch(exchange: Exchange, heard: () => void): Promise<void> {
+  async #watch(exchange: Exchange, progress: WatchProgress): Promise<void> {
     const { form } = exchange;
     const metadataOnly = form === 'metadata';
     const answer = await this.#options.requests.send(exchange, { method: 'GET', metadataOnly });
-    heard();
+    progress.opened();
     if (metadataOnly) return passAnswer(exchange, answer, new ServedVersion());
     const show: Show = form === 'table' ? (object) => this.#table(exchange, toServed(object)) : this.#show;
     await passAnswer(
       exchange,
       answer,
-      changedEvents((event) => shownEvent(event, show), heard),
+      changedEvents((event) => shownEvent(event, show), progress),
     );
   }
 

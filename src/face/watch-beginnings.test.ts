@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { RequestTurns } from './request-turns.ts';
-import { WatchBeginnings } from './watch-beginnings.ts';
+import { WatchBeginnings, type WatchProgress } from './watch-beginnings.ts';
+
+/** A watch as its test sees it. */
+interface Watch extends WatchProgress {
+  end(error?: Error): void;
+  readonly over: Promise<void>;
+}
 
 /** Watches of a user each, with these parameters, of which one may begin at a time. */
 function begin(users: readonly string[], query = '') {
@@ -9,7 +15,7 @@ function begin(users: readonly string[], query = '') {
   const turns = new RequestTurns({ all: 1, ofUser: 1, ofNamespace: 1, waiting: 5 });
   const beginnings = new WatchBeginnings(turns, clock);
   const begun: string[] = [];
-  const watches = new Map<string, { heard: () => void; end: (error?: Error) => void; run: Promise<void> }>();
+  const watches = new Map<string, Watch>();
   for (const user of users) {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const exchange = {
@@ -24,17 +30,14 @@ function begin(users: readonly string[], query = '') {
       signal: new AbortController().signal,
       url: new URL(`https://face.test/streams?watch=true&${query}`),
     } as unknown as Parameters<WatchBeginnings['run']>[0];
-    const watch = {
-      heard: (): void => undefined,
-      end: (error?: Error) => (error === undefined ? resolve() : reject(error)),
-      run: Promise.resolve(),
-    };
-    watch.run = beginnings.run(exchange, (heard) => {
+    const over = Promise.withResolvers<void>();
+    const run = beginnings.run(exchange, (progress) => {
       begun.push(user);
-      watch.heard = heard;
+      const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+      watches.set(user, { ...progress, end, over: over.promise });
       return promise;
     });
-    watches.set(user, watch);
+    run.then(over.resolve, over.reject);
   }
   const watchOf = (user: string) => watches.get(user) ?? expect.fail(`no watch of ${user}`);
   return { clock, begun, watchOf };
@@ -43,16 +46,39 @@ function begin(users: readonly string[], query = '') {
 it('lets the next one begin when one has sent what there is, and goes on', async () => {
   const { clock, begun, watchOf } = begin(['a', 'b']);
   await settle();
-  for (let i = 0; i < 10; i++) {
+  watchOf('a').opened();
+  await clock.advance(99);
+  for (let i = 0; i < 4; i++) {
     watchOf('a').heard();
-    await clock.advance(90);
+    await clock.advance(999);
   }
   expect(begun).toEqual(['a']);
-  await clock.advance(10);
+  await clock.advance(1);
   expect(begun).toEqual(['a', 'b']);
   watchOf('a').heard();
   watchOf('a').end();
-  await watchOf('a').run;
+  await watchOf('a').over;
+});
+
+it('waits only a moment for one that has nothing to send', async () => {
+  const { clock, begun, watchOf } = begin(['a', 'b']);
+  await settle();
+  await clock.advance(200);
+  watchOf('a').opened();
+  await clock.advance(99);
+  expect(begun).toEqual(['a']);
+  await clock.advance(1);
+  expect(begun).toEqual(['a', 'b']);
+});
+
+it('lets the next one begin at once when one says that it has sent what there is', async () => {
+  const { begun, watchOf } = begin(['a', 'b']);
+  await settle();
+  watchOf('a').opened();
+  watchOf('a').heard();
+  watchOf('a').caughtUp();
+  await settle();
+  expect(begun).toEqual(['a', 'b']);
 });
 
 it('makes nobody wait for one that goes on for ever', async () => {
@@ -78,13 +104,13 @@ it('gives the turn on once, however a watch ends', async () => {
   await settle();
   watchOf('a').heard();
   watchOf('a').end(new Error('cut off'));
-  await expect(watchOf('a').run).rejects.toThrow('cut off');
+  await expect(watchOf('a').over).rejects.toThrow('cut off');
   await settle();
   expect(begun).toEqual(['a', 'b']);
-  watchOf('b').heard();
+  watchOf('b').opened();
   await clock.advance(100);
   watchOf('b').end();
-  await watchOf('b').run;
+  await watchOf('b').over;
   expect(begun).toEqual(['a', 'b', 'c']);
 });
 

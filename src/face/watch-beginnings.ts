@@ -7,10 +7,31 @@ import type { Exchange } from './exchange.ts';
 import { isTrue } from './request-info.ts';
 import type { RequestTurns } from './request-turns.ts';
 
-/** Nothing has come for so long: the beginning is over, or its client reads slowly. */
-const quietMs = 100;
+/** Nothing has come at all for so long: there is nothing. */
+const emptyMs = 100;
+/**
+ * Nothing more has come for so long: that was all, or the client reads slowly. An API server that collects its garbage pauses for
+ * half a second.
+ */
+const quietMs = 1_000;
 /** However much there is. */
 const maxMs = 5_000;
+
+/** What is told of a watch that has begun. */
+export interface WatchProgress {
+  /** Its answer has begun. */
+  readonly opened: () => void;
+  /** Some of it has come. */
+  readonly heard: () => void;
+  /** All that there was has come. */
+  readonly caughtUp: () => void;
+}
+
+const unheeded: WatchProgress = {
+  opened: () => undefined,
+  heard: () => undefined,
+  caughtUp: () => undefined,
+};
 
 /** Shares out the turns of all that begin. */
 export class WatchBeginnings {
@@ -23,8 +44,8 @@ export class WatchBeginnings {
   }
 
   /**
-   * Does the work of a watch when it may begin; others begin when the work has not called `heard` for a while, or has ended.
-   * One that goes on from a version has nothing to send at its beginning, and takes no turn. Rejects as
+   * Does the work of a watch when it may begin; others begin when it has caught up, has not been heard of for a while, or has
+   * ended. One that goes on from a version has nothing to send at its beginning, and takes no turn. Rejects as
    * {@link RequestTurns.take} does, and with what the work rejects with.
    */
   async run(
@@ -34,12 +55,16 @@ export class WatchBeginnings {
       signal,
       url,
     }: Pick<Exchange, 'caller' | 'info' | 'signal' | 'url'>,
-    work: (heard: () => void) => Promise<void>,
+    work: (progress: WatchProgress) => Promise<void>,
   ): Promise<void> {
-    if (goesOn(url)) return work(() => undefined);
+    if (goesOn(url)) return work(unheeded);
     const beginning = new Beginning(await this.#turns.take({ user, namespace }, signal), this.#clock);
     try {
-      await work(() => beginning.heard());
+      await work({
+        opened: () => beginning.waitFor(emptyMs),
+        heard: () => beginning.waitFor(quietMs),
+        caughtUp: () => beginning.end(),
+      });
     } finally {
       beginning.end();
     }
@@ -65,10 +90,11 @@ class Beginning {
     this.#cancelLast = clock.setTimer(maxMs, () => this.end());
   }
 
-  heard(): void {
+  /** Goes on for so long, unless something comes. */
+  waitFor(ms: number): void {
     if (this.#isOver) return;
     this.#cancelQuiet?.();
-    this.#cancelQuiet = this.#clock.setTimer(quietMs, () => this.end());
+    this.#cancelQuiet = this.#clock.setTimer(ms, () => this.end());
   }
 
   end(): void {

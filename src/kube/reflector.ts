@@ -14,7 +14,7 @@ import { type Clock, nextTurn, sleep } from '../runtime/clock.ts';
 import type { KubeClient, ListPage } from './client.ts';
 import { isForbidden, isGone, isInvalid, isNotFound, KubeApiError } from './errors.ts';
 import { objectKey, type Store } from './store.ts';
-import { type WatchEvent, watchEvents } from './watch-stream.ts';
+import { endsInitialEvents, type WatchEvent, watchEvents } from './watch-stream.ts';
 
 /**
  * Why a list and watch begins again: the server ended it in its time, what it knew was too old, nothing came for too long, an
@@ -54,8 +54,6 @@ const watchSeconds = 300;
 const backoff: BackoffPolicy = { baseMs: 500, maxMs: 10_000 };
 /** Asks a watch to begin with all objects that there are (Kubernetes API concepts, "Streaming lists"). */
 const streamingList = { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' };
-/** On the bookmark that ends them. */
-const listEndMark = 'k8s.io/initial-events-end';
 
 /** Lists and watches one collection until its signal is aborted. */
 export class Reflector<T extends KubeObject, S> {
@@ -232,7 +230,7 @@ export class Reflector<T extends KubeObject, S> {
         const metadata = this.#apply(event, listed);
         if (listed === undefined) {
           this.#resourceVersion = metadata.resourceVersion ?? this.#resourceVersion;
-        } else if (event.type === 'BOOKMARK' && metadata.annotations?.[listEndMark] === 'true') {
+        } else if (endsInitialEvents(event)) {
           this.#listed(listed, metadata.resourceVersion);
           listed = undefined;
           onWatching();

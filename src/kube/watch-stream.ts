@@ -1,4 +1,5 @@
 /** The body of a watch: one JSON document a line, cut out of whatever chunks arrive. */
+import { valueAt } from '../api/json.ts';
 
 /** An event of a watch. `ERROR` carries a Status instead of an object. */
 export interface WatchEvent {
@@ -10,6 +11,12 @@ export interface WatchEvent {
 const maxLineBytes = 16 * 1024 * 1024;
 
 const newline = 0x0a;
+const initialEventsEnd = ['metadata', 'annotations', 'k8s.io/initial-events-end'];
+
+/** Whether a watch that asked for `sendInitialEvents` has sent all that there was (Kubernetes API concepts, "Streaming lists"). */
+export function endsInitialEvents({ type, object }: { type?: unknown; object?: unknown }): boolean {
+  return type === 'BOOKMARK' && valueAt(object, initialEventsEnd) === 'true';
+}
 
 /**
  * The events of a watch body, in order. `onBytes` is called for every chunk, whole line or not.
