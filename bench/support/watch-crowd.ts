@@ -96,7 +96,7 @@ export class WatchCrowd implements AsyncDisposable {
 
   async #open({ facts, path, signal }: CrowdOptions): Promise<Dispatcher.ResponseData['body']> {
     for (let attempt = 1; ; attempt++) {
-      const { statusCode, body } = await request(`${facts.url}${path}?${asInformers}`, {
+      const { statusCode, body } = await request(`${facts.url}${path}?${asInformers.toString()}`, {
         dispatcher: this.#agent,
         headers: { authorization: `Bearer ${facts.tokens['admin'] ?? ''}` },
         headersTimeout: seenMs,

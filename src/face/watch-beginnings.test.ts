@@ -3,6 +3,8 @@ import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { RequestTurns } from './request-turns.ts';
 import { WatchBeginnings, type WatchProgress } from './watch-beginnings.ts';
 
+const much = 64 * 1024;
+
 /** A watch as its test sees it. */
 interface Watch extends WatchProgress {
   end(error?: Error): void;
@@ -48,23 +50,26 @@ it('lets the next one begin when one has sent what there is, and goes on', async
   await settle();
   watchOf('a').opened();
   await clock.advance(99);
+  watchOf('a').heard(much - 1);
+  await clock.advance(99);
   for (let i = 0; i < 4; i++) {
-    watchOf('a').heard();
+    watchOf('a').heard(1);
     await clock.advance(999);
   }
   expect(begun).toEqual(['a']);
   await clock.advance(1);
   expect(begun).toEqual(['a', 'b']);
-  watchOf('a').heard();
+  watchOf('a').heard(1);
   watchOf('a').end();
   await watchOf('a').over;
 });
 
-it('waits only a moment for one that has nothing to send', async () => {
+it.each([0, 1, much - 1])('waits only a moment for one that has sent %i bytes', async (bytes) => {
   const { clock, begun, watchOf } = begin(['a', 'b']);
   await settle();
   await clock.advance(200);
   watchOf('a').opened();
+  if (bytes > 0) watchOf('a').heard(bytes);
   await clock.advance(99);
   expect(begun).toEqual(['a']);
   await clock.advance(1);
@@ -75,7 +80,7 @@ it('lets the next one begin at once when one says that it has sent what there is
   const { begun, watchOf } = begin(['a', 'b']);
   await settle();
   watchOf('a').opened();
-  watchOf('a').heard();
+  watchOf('a').heard(1);
   watchOf('a').caughtUp();
   await settle();
   expect(begun).toEqual(['a', 'b']);
@@ -86,7 +91,7 @@ it('makes nobody wait for one that goes on for ever', async () => {
   await settle();
   for (let ms = 0; ms < 5_000; ms += 50) {
     expect(begun).toEqual(['a']);
-    watchOf('a').heard();
+    watchOf('a').heard(1);
     await clock.advance(50);
   }
   expect(begun).toEqual(['a', 'b']);
@@ -102,7 +107,7 @@ it('makes nobody wait for one that is never answered', async () => {
 it('gives the turn on once, however a watch ends', async () => {
   const { clock, begun, watchOf } = begin(['a', 'b', 'c', 'd']);
   await settle();
-  watchOf('a').heard();
+  watchOf('a').heard(1);
   watchOf('a').end(new Error('cut off'));
   await expect(watchOf('a').over).rejects.toThrow('cut off');
   await settle();

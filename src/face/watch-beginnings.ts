@@ -7,13 +7,14 @@ import type { Exchange } from './exchange.ts';
 import { isTrue } from './request-info.ts';
 import type { RequestTurns } from './request-turns.ts';
 
-/** Nothing has come at all for so long: there is nothing. */
-const emptyMs = 100;
+/** Nothing more has come for so long, of little: that was all. */
+const quietMs = 100;
 /**
- * Nothing more has come for so long: that was all, or the client reads slowly. An API server that collects its garbage pauses for
- * half a second.
+ * Nothing more has come for so long, of much: that was all, or the client reads slowly. An API server that collects its garbage
+ * pauses for half a second.
  */
-const quietMs = 1_000;
+const muchQuietMs = 1_000;
+const muchBytes = 64 * 1024;
 /** However much there is. */
 const maxMs = 5_000;
 
@@ -21,8 +22,8 @@ const maxMs = 5_000;
 export interface WatchProgress {
   /** Its answer has begun. */
   readonly opened: () => void;
-  /** Some of it has come. */
-  readonly heard: () => void;
+  /** So much more of it has come. */
+  readonly heard: (bytes: number) => void;
   /** All that there was has come. */
   readonly caughtUp: () => void;
 }
@@ -61,8 +62,8 @@ export class WatchBeginnings {
     const beginning = new Beginning(await this.#turns.take({ user, namespace }, signal), this.#clock);
     try {
       await work({
-        opened: () => beginning.waitFor(emptyMs),
-        heard: () => beginning.waitFor(quietMs),
+        opened: () => beginning.heard(0),
+        heard: (bytes) => beginning.heard(bytes),
         caughtUp: () => beginning.end(),
       });
     } finally {
@@ -82,6 +83,7 @@ class Beginning {
   readonly #clock: Clock;
   readonly #cancelLast: () => void;
   #cancelQuiet: (() => void) | undefined;
+  #bytes = 0;
   #isOver = false;
 
   constructor(giveBack: () => void, clock: Clock) {
@@ -90,10 +92,11 @@ class Beginning {
     this.#cancelLast = clock.setTimer(maxMs, () => this.end());
   }
 
-  /** Goes on for so long, unless something comes. */
-  waitFor(ms: number): void {
+  heard(bytes: number): void {
     if (this.#isOver) return;
+    this.#bytes += bytes;
     this.#cancelQuiet?.();
+    const ms = this.#bytes < muchBytes ? quietMs : muchQuietMs;
     this.#cancelQuiet = this.#clock.setTimer(ms, () => this.end());
   }
 

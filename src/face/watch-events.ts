@@ -25,7 +25,7 @@ export function changedEvents(
     transform(chunk: Buffer, _encoding, done) {
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
-      heard();
+      heard(chunk.length);
       for (const line of lines) this.push(`${JSON.stringify(changed(line))}\n`);
       done();
     },

@@ -7,6 +7,8 @@ import { type KubeObject, resource, roleBindings } from './resources.ts';
 export interface ImageRule {
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
+  /** Only objects of these names. */
+  readonly resourceNames?: readonly string[];
 }
 
 const roles = resource<KubeObject & { readonly rules: readonly object[] }>(
@@ -67,7 +69,8 @@ export async function isAllowed(face: FaceView, user: string, rule: ImageRule): 
   const [name = '', subresource] = (rule.resources[0] ?? '').split('/');
   const flags = subresource === undefined ? [] : [`--subresource=${subresource}`];
   const { namespace } = face.scenario;
-  const question = ['auth', 'can-i', verb, `${name}.image.openshift.io`, ...flags, '-n', namespace];
+  const objects = [`${name}.image.openshift.io`, ...(rule.resourceNames ?? []).slice(0, 1)];
+  const question = ['auth', 'can-i', verb, objects.join('/'), ...flags, '-n', namespace];
   await eventually(async () => (await face.view.kubectl(question, { user })).exitCode === 0, {
     what: `${user} to be allowed to ${verb} ${rule.resources.join()}`,
   });
