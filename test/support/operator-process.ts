@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { parentDeathBinding } from './parent-death.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** What Node has made of the sources is kept: an operator starts in a third of a second less. */
+const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/node-compile/', import.meta.url));
 const HEALTH_ON_LOOPBACK = ['--health-host', '127.0.0.1', '--health-port', '0'];
 const READY_TIMEOUT_MS = 30_000;
 /** Longer than the operator's own deadline: only one that hangs is killed. */
@@ -56,7 +58,8 @@ export class OperatorProcess {
       program: process.execPath,
       args: [...command, ...flags, ...args],
     });
-    const env = { ...process.env, ...options.environment };
+    const compiled = options.command === undefined ? { NODE_COMPILE_CACHE: COMPILED } : {};
+    const env = { ...process.env, ...compiled, ...options.environment };
     this.#child = spawn(bound.program, bound.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr += chunk.toString();
