@@ -226,7 +226,8 @@ describe('of two operators', () => {
       why: 'it could not be renewed in time',
     });
     const late = (await audit.since(takenOver)).filter(({ credential }) => credential === leader.credential);
-    expect(late).toEqual([]);
+    // Stopped after it had looked at the clock and before it had sent, it asks for its Lease once more: the version refuses that.
+    expect(late.filter(({ kind }) => kind !== 'patch leases 409')).toEqual([]);
     const writes = await audit.since(moved);
     const moves = names.map((name) => patchesOf(writes, name).map(({ kind }) => kind));
     expect(moves).toEqual(names.map(() => ['patch deployments']));
