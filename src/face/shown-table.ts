@@ -28,11 +28,16 @@ export class ShownTable extends ShownList {
 
   /** The rows come before the metadata, which stands behind the items. */
   protected override around(text: string, isLast: boolean): string {
-    const { rows: _none, metadata: _later, ...head } = this.#empty({});
-    const begin = this.#isBegun ? '' : `${JSON.stringify(head).slice(0, -1)},"rows":[`;
-    this.#isBegun = true;
+    const begin = this.#isBegun ? '' : this.#begin();
     if (isLast) return `${begin}],"metadata":${JSON.stringify(this.#empty(this.metadata)['metadata'])}}`;
     return begin === '' ? text : begin;
+  }
+
+  /** What stands before the first row. */
+  #begin(): string {
+    this.#isBegun = true;
+    const { rows: _none, metadata: _later, ...head } = this.#empty({});
+    return `${JSON.stringify(head).slice(0, -1)},"rows":[`;
   }
 
   /** The table of no rows. */
